@@ -68,6 +68,11 @@ impl Raw {
         }
     }
 
+    /// A text that a parser has just found to be one JSON value.
+    pub(crate) fn from_checked(text: ByteString) -> Self {
+        Self(text)
+    }
+
     /// A text built by splicing texts that are JSON.
     pub(crate) fn from_spliced(text: String) -> Self {
         debug_assert!(serde_json::from_str::<&RawValue>(&text).is_ok(), "not JSON: {text}");
