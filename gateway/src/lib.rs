@@ -1,1 +1,4 @@
-//! The gateway.
+//! The gateway: many MCP servers behind one endpoint.
+
+pub mod call;
+pub mod connect;

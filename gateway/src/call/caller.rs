@@ -1,0 +1,43 @@
+//! Who calls, and what that client can answer.
+
+use std::sync::Arc;
+
+use protocol::Raw;
+
+/// The identity that everything sealed is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal(pub Arc<str>);
+
+impl Principal {
+    /// Who calls while nothing authenticates.
+    pub fn anonymous() -> Self {
+        Self("anonymous".into())
+    }
+
+    /// The gateway itself: lists, probes.
+    pub fn gateway() -> Self {
+        Self("gateway".into())
+    }
+}
+
+/// Who calls: principal, and what the client of *this* request declared.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who the front door says it is.
+    pub principal: Principal,
+    /// `ClientCapabilities` of this request or session, an object.
+    pub capabilities: Raw,
+    /// `Implementation` of the client, self-reported: for logs only.
+    pub client_info: Option<Raw>,
+}
+
+impl Caller {
+    /// The gateway itself, which answers no questions.
+    pub fn gateway() -> Arc<Self> {
+        Arc::new(Self {
+            principal: Principal::gateway(),
+            capabilities: Raw::default(),
+            client_info: None,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! What flows through the middle: a call, its reply or fault, and who may answer one.
+
+mod caller;
+mod backchannel;
+mod reply;
+mod fault;
+mod serve;
+mod offer;
+mod link;
+
+use std::sync::Arc;
+
+use protocol::header::Mirrored;
+use protocol::{Method, Raw};
+
+pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice};
+pub use caller::{Caller, Principal};
+pub use fault::{Fault, Kind, Origin, Retry};
+pub use link::{Dial, Event, Link, List};
+pub use offer::{About, Entry, Offer, Withheld};
+pub use reply::{Reply, ReplyKind};
+pub use serve::{BoxServe, DynServe, Future, Serve};
+
+/// Which of the gateway's endpoints a call came to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `/mcp`: all mounts, merged.
+    Merged,
+    /// `/mcp/<prefix>`: one mount, nothing renamed.
+    Mount(Arc<str>),
+}
+
+/// A request on its way from a client to a mount, always in the modern era's shape.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The `params` object. `_meta` is as the client sent it; the per-hop members in it are
+    /// replaced on the way out, all others reach the child.
+    pub params: Raw,
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// Where the call came in.
+    pub endpoint: Endpoint,
+    /// Whether the client gave a progress token.
+    pub wants_progress: bool,
+    /// The least severe log message that the client wants; none when absent.
+    pub log_level: Option<u8>,
+    /// `Mcp-Param-*` headers as they came: name in lower case behind the prefix, value undecoded.
+    /// `None` when the transport has no headers, so that there is nothing to check.
+    pub param_headers: Option<Arc<[(String, String)]>>,
+    /// Arguments that the child wants mirrored in headers, read from the tool's schema.
+    pub mirrored: Arc<[Mirrored]>,
+    /// What flows against the call.
+    pub back: Backchannel,
+}
+
+impl Call {
+    /// A call of the gateway's own making, such as a page of a child's catalog.
+    pub fn own(method: Method, params: Raw, caller: Arc<Caller>) -> Self {
+        Self {
+            method,
+            params,
+            caller,
+            endpoint: Endpoint::Merged,
+            wants_progress: false,
+            log_level: None,
+            param_headers: None,
+            mirrored: Arc::default(),
+            back: Backchannel::none(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A call in the words of either era, and the child's answer in ours.
+
+use protocol::json::{Members, ObjectEdit, ObjectWriter};
+use protocol::meta::{self, Stamp};
+use protocol::{ErrorObject, Method, Raw, Version, error};
+
+use super::identity::IDENTITY;
+use crate::call::{Call, Fault, Kind, Reply, ReplyKind};
+
+/// The params of `call` for a modern child: every required member of `_meta` is stamped (check 25),
+/// foreign ones stay.
+///
+/// `token` is the progress token of this hop; it is used only when the client wants progress.
+pub(super) fn modern_params(call: &Call, version: Version, token: u64) -> Result<Raw, Fault> {
+    let stamp = Stamp {
+        version: Some(version.as_str()),
+        client_capabilities: Some(&call.caller.capabilities),
+        client_info: Some(IDENTITY),
+        log_level: call.log_level,
+        progress_token: call.wants_progress.then_some(token),
+    };
+    meta::stamp(&call.params, &stamp).map_err(|fault| Fault::invalid(format!("params: {fault}")))
+}
+
+/// The params of `call` for a legacy child.
+pub(super) fn legacy_params(call: &Call, token: u64) -> Result<Raw, Fault> {
+    let bad = |fault| Fault::invalid(format!("params: {fault}"));
+    let stamp = Stamp { progress_token: call.wants_progress.then_some(token), ..Stamp::default() };
+    let params = meta::stamp(&call.params, &stamp).map_err(bad)?;
+    let members = Members::read(&params).map_err(bad)?;
+    let mut edit = ObjectEdit::new(&members);
+    edit.remove("inputResponses").remove("requestState");
+    Ok(if edit.is_empty() { params.clone() } else { edit.finish_raw() })
+}
+
+/// What a modern child's result is to the middle.
+///
+/// # Errors
+/// [`Kind::BadAnswer`] for a result that is no object, has an unknown type (check 5), or asks for
+/// input where that is not allowed (check 110).
+pub(super) fn modern_reply(call: &Method, result: Raw, mount: &str) -> Result<Reply, Fault> {
+    let reply = Reply::read(result).map_err(|fault| bad_answer(mount, &fault.0))?;
+    let may_ask = matches!(call, Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead);
+    if reply.kind == ReplyKind::InputRequired && !may_ask {
+        let text = format!("it asked for input in answer to {}", call.as_str());
+        return Err(bad_answer(mount, &text));
+    }
+    Ok(reply)
+}
+
+/// What a legacy child's result is to the middle: always complete (check 5).
+///
+/// # Errors
+/// [`Kind::BadAnswer`] for a result that is no object.
+pub(super) fn legacy_reply(result: Raw, mount: &str) -> Result<Reply, Fault> {
+    if !result.is_object() {
+        return Err(bad_answer(mount, "its result is no object"));
+    }
+    Ok(Reply::complete(result))
+}
+
+/// A child's error; the not-found of the legacy era becomes that of the modern one, with the URI
+/// (check 14).
+pub(super) fn child_error(call: &Call, mut error: ErrorObject) -> Fault {
+    if error.code == error::RESOURCE_NOT_FOUND_LEGACY && call.method == Method::ResourcesRead {
+        error.code = error::INVALID_PARAMS;
+        if error.data.is_none() {
+            let members = Members::read(&call.params).ok();
+            let uri = members.as_ref().and_then(|members| members.get("uri"));
+            error.data = uri.map(|uri| ObjectWriter::new().raw("uri", uri).finish());
+        }
+    }
+    Fault::child(error)
+}
+
+/// The child answered with something that is no answer.
+pub(super) fn bad_answer(mount: &str, text: &str) -> Fault {
+    Fault::new(
+        Kind::BadAnswer { mount: mount.into() },
+        format!("the server behind `{mount}` sent an answer that is none: {text}"),
+    )
+}
