@@ -1,0 +1,150 @@
+//! One routed call: the child's own names and URIs on the way there, the exposed ones on the way back.
+
+use std::sync::Arc;
+
+use protocol::json::{self, Members};
+use protocol::{Method, Raw, rewrite, uri};
+
+use super::lookup::{Named, not_offered, with_uri};
+use super::mounted::Mounted;
+use super::view::{Snapshot, Target, View};
+use crate::call::{Call, Fault, Kind, Reply, ReplyKind, Serve};
+
+impl Snapshot {
+    /// `tools/call` and `prompts/get`.
+    pub(super) async fn named(
+        &self,
+        view: &View,
+        mut call: Call,
+        kind: Named,
+    ) -> Result<Reply, Fault> {
+        let asked = string_member(&call.params, "name")?;
+        let target = self.name(&call.endpoint, view, kind, &asked)?;
+        check_mirrored(&call, &target)?;
+        if target.key != asked {
+            call.params = set(&call.params, "name", &target.key)?;
+        }
+        call.mirrored = Arc::clone(&target.mirrored);
+        let mounted = self.mounted(&target)?;
+        let method = call.method.clone();
+        let reply = mounted.serve.serve(call).await?;
+        Ok(match (exposes(view, mounted), &method) {
+            (false, _) => reply,
+            (true, Method::ToolsCall) => with(reply, mounted, rewrite::tool_result),
+            (true, _) => with(reply, mounted, rewrite::prompt_result),
+        })
+    }
+
+    /// `resources/read`.
+    pub(super) async fn read(&self, view: &View, mut call: Call) -> Result<Reply, Fault> {
+        let asked = string_member(&call.params, "uri")?;
+        let target = self.uri(&call.endpoint, view, &asked)?;
+        if target.key != asked {
+            call.params = set(&call.params, "uri", &target.key)?;
+        }
+        let mounted = self.mounted(&target)?;
+        match mounted.serve.serve(call).await {
+            Ok(reply) if exposes(view, mounted) => Ok(with(reply, mounted, rewrite::read_result)),
+            Ok(reply) => Ok(reply),
+            Err(Fault { kind: Kind::Child(error), text, log }) => {
+                Err(Fault { kind: Kind::Child(with_uri(&error, &asked)), text, log })
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// `completion/complete`.
+    pub(super) async fn complete(&self, view: &View, mut call: Call) -> Result<Reply, Fault> {
+        if !view.capabilities.completions {
+            return Err(not_offered(call.method.as_str()));
+        }
+        let members = read_params(&call.params)?;
+        let reference = members.get("ref").unwrap_or("null");
+        let inside = Members::read(reference)
+            .map_err(|fault| Fault::invalid(format!("params.ref: {fault}")))?;
+        let (member, target) = match inside.get_string("type").as_deref() {
+            Some("ref/prompt") => {
+                let asked = inside.get_string("name").ok_or_else(|| absent("params.ref.name"))?;
+                ("name", self.name(&call.endpoint, view, Named::Prompt, &asked)?)
+            }
+            Some("ref/resource") => {
+                let asked = inside.get_string("uri").ok_or_else(|| absent("params.ref.uri"))?;
+                ("uri", self.uri(&call.endpoint, view, &asked)?)
+            }
+            other => {
+                let came = other.unwrap_or("nothing");
+                return Err(Fault::invalid(format!(
+                    "params.ref.type: expected `ref/prompt` or `ref/resource`, found `{came}`"
+                )));
+            }
+        };
+        let params = rewrite::set_inner(&call.params, "ref", member, &target.key)
+            .map_err(|fault| Fault::invalid(format!("params: {fault}")))?;
+        call.params = params;
+        self.mounted(&target)?.serve.serve(call).await
+    }
+
+    fn mounted(&self, target: &Target) -> Result<&Mounted, Fault> {
+        let mounted = self.mounts.get(target.place).map(Arc::as_ref);
+        mounted.ok_or_else(|| Fault::new(Kind::Internal, "a route leads to no mount"))
+    }
+
+    /// The exposed form of a URI that the mount at `place` sent.
+    pub(super) fn exposed(&self, view: &View, place: usize, own: &str) -> Option<String> {
+        let mounted = self.mounts.get(place)?;
+        exposes(view, mounted).then(|| uri::expose(&mounted.prefix, own))
+    }
+}
+
+/// Whether what the mount sends has URIs to rewrite.
+fn exposes(view: &View, mounted: &Mounted) -> bool {
+    !view.bare && !mounted.shape.keep_uris && !mounted.prefix.is_empty()
+}
+
+fn with(
+    reply: Reply,
+    mounted: &Mounted,
+    rewrite: impl Fn(&Raw, rewrite::Map<'_>) -> Raw,
+) -> Reply {
+    if reply.kind == ReplyKind::InputRequired {
+        return reply;
+    }
+    let exposed = |own: &str| Some(uri::expose(&mounted.prefix, own));
+    Reply { result: rewrite(&reply.result, &exposed), ..reply }
+}
+
+/// The headers that mirror arguments agree with the body (check 53); a transport without headers
+/// has nothing to check.
+fn check_mirrored(call: &Call, target: &Target) -> Result<(), Fault> {
+    let Some(headers) = &call.param_headers else { return Ok(()) };
+    for mirrored in target.mirrored.iter() {
+        let came = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(&mirrored.header));
+        let came = came.map(|(_, value)| value.as_str());
+        mirrored
+            .check(came, &call.params)
+            .map_err(|text| Fault::new(Kind::HeaderMismatch, text))?;
+    }
+    Ok(())
+}
+
+pub(super) fn read_params(params: &Raw) -> Result<Members<'_>, Fault> {
+    Members::read(params).map_err(|fault| Fault::invalid(format!("params: {fault}")))
+}
+
+fn string_member(params: &Raw, key: &str) -> Result<String, Fault> {
+    let members = read_params(params)?;
+    let Some(text) = members.get(key) else { return Err(absent(&format!("params.{key}"))) };
+    json::string(text).map(std::borrow::Cow::into_owned).ok_or_else(|| {
+        let came = json::kind_of(text);
+        Fault::invalid(format!("params.{key}: expected a string, found {came}"))
+    })
+}
+
+fn absent(what: &str) -> Fault {
+    Fault::invalid(format!("{what} is missing: expected a string"))
+}
+
+fn set(params: &Raw, key: &str, value: &str) -> Result<Raw, Fault> {
+    rewrite::set_string(params, key, value)
+        .map_err(|fault| Fault::invalid(format!("params: {fault}")))
+}

@@ -1,0 +1,15 @@
+//! From a name or URI to the mount that serves it: the merged catalog, its lists, and the way of
+//! one call there and back.
+
+mod mounted;
+mod pages;
+mod view;
+mod build;
+mod lookup;
+mod answer;
+mod listen;
+mod router;
+
+pub use mounted::{Mounted, Naming, Rules, Shape};
+pub use router::Router;
+pub use view::{Snapshot, View};
