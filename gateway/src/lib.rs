@@ -2,4 +2,5 @@
 
 pub mod call;
 pub mod connect;
+pub mod mount;
 pub mod route;
