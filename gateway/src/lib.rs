@@ -3,4 +3,6 @@
 pub mod call;
 pub mod connect;
 pub mod mount;
+pub mod listen;
 pub mod route;
+pub mod session;

@@ -1,0 +1,117 @@
+//! The gateway as a stdio server: one message a line, both eras on one channel.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::{Endpoint, Principal};
+use crate::session::{Arrival, Duplex, Exchange, Front, Outcome, Step};
+
+/// Messages that may wait for a client that does not read.
+const LINES_QUEUED_MAX: usize = 1024;
+
+/// Serves one client on `input` and `output` until the input ends or `stop`; then what is under
+/// way is cancelled (check 78).
+pub async fn serve_stdio(
+    front: Arc<Front>,
+    input: impl tokio::io::AsyncRead + Send + Unpin,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+    line_bytes_max: usize,
+    stop: CancellationToken,
+) {
+    let arrival =
+        Arrival { endpoint: Endpoint::Merged, principal: Principal::anonymous(), head: None };
+    let duplex = Duplex::new(front, arrival);
+    let (lines, queue) = mpsc::channel(LINES_QUEUED_MAX);
+    let writing = tokio::spawn(write(queue, output));
+    let standing = tokio::spawn(stand(duplex.stream(), lines.clone()));
+    let tasks = TaskTracker::new();
+    let mut input = BufReader::new(input);
+    loop {
+        let line = tokio::select! {
+            () = stop.cancelled() => break,
+            line = read_line(&mut input, line_bytes_max) => line,
+        };
+        let Some(line) = line else { break };
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if let Outcome::Answered { exchange, .. } = duplex.take(line) {
+            tasks.spawn(answer(exchange, lines.clone()));
+        }
+    }
+    duplex.end();
+    tasks.close();
+    tasks.wait().await;
+    standing.abort();
+    drop(lines);
+    // The writer ends when the last line is out, or the client closed its side.
+    let _written = writing.await;
+}
+
+/// One line without its end; a longer one than allowed is skipped and comes out as a text that is
+/// refused as no JSON. `None` at the end of the input.
+async fn read_line(input: &mut (impl AsyncBufRead + Unpin), max: usize) -> Option<Bytes> {
+    let mut line = Vec::new();
+    let mut skipped = false;
+    loop {
+        let part = match input.fill_buf().await {
+            Ok(part) if !part.is_empty() => part,
+            _ => return (!line.is_empty()).then(|| line.into()),
+        };
+        let end = memchr::memchr(b'\n', part);
+        let taken = end.unwrap_or(part.len());
+        if line.len() + taken > max {
+            skipped = true;
+            line.clear();
+        } else if !skipped {
+            line.extend_from_slice(part.get(..taken).unwrap_or_default());
+        }
+        input.consume(taken + usize::from(end.is_some()));
+        if end.is_some() {
+            return Some(match skipped {
+                true => Bytes::from_static(b"(a line longer than the limit)"),
+                false => line.into(),
+            });
+        }
+    }
+}
+
+async fn answer(mut exchange: Exchange, lines: mpsc::Sender<Bytes>) {
+    while let Some(step) = exchange.next().await {
+        let (Step::Notice(message) | Step::Last { body: message, .. }) = step;
+        if lines.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn stand(mut stream: crate::session::Stream, lines: mpsc::Sender<Bytes>) {
+    while let Some(message) = stream.next().await {
+        if lines.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn write(mut queue: mpsc::Receiver<Bytes>, mut output: impl AsyncWrite + Unpin) {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, LINES_QUEUED_MAX).await > 0 {
+        let mut out = Vec::new();
+        for message in batch.drain(..) {
+            // A message may have line ends between its tokens; on this transport it must not.
+            out.extend(message.iter().map(|byte| match byte {
+                b'\n' | b'\r' => b' ',
+                byte => *byte,
+            }));
+            out.push(b'\n');
+        }
+        if output.write_all(&out).await.is_err() || output.flush().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! One request on its way to an answer: notifications first, the answer last, nothing after.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::json::{Members, ObjectEdit, ObjectWriter};
+use protocol::{Raw, envelope, meta, method::notice};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answer;
+use super::live::InFlight;
+use crate::call::{Future, Notice};
+
+/// Messages of one detached request that may wait for its client.
+const STEPS_QUEUED_MAX: usize = 64;
+
+/// What happens next on a request's stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A notification that belongs to the request.
+    Notice(Bytes),
+    /// The answer; nothing follows.
+    Last {
+        /// The HTTP status, where the transport has one.
+        status: u16,
+        /// The response message.
+        body: Bytes,
+    },
+}
+
+/// A request under way. Dropping it cancels a modern request and abandons a legacy one, which
+/// runs on (digest 1.15).
+pub struct Exchange {
+    source: Source,
+}
+
+enum Source {
+    Ready(Option<Step>),
+    Running(Box<Running>),
+    Detached(mpsc::Receiver<Step>),
+    Several(Vec<Exchange>),
+}
+
+/// A request that this exchange drives.
+pub(super) struct Running {
+    pub(super) answering: Future<'static, (u16, Bytes)>,
+    pub(super) notices: mpsc::Receiver<Notice>,
+    pub(super) shape: NoticeShape,
+    pub(super) cancelled: CancellationToken,
+    /// Frees the request's place among those in flight when it ends.
+    pub(super) in_flight: Option<InFlight>,
+    pub(super) answer: Option<Step>,
+}
+
+impl Exchange {
+    /// An answer that is there already.
+    pub(super) fn ready(status: u16, body: Bytes) -> Self {
+        Self { source: Source::Ready(Some(Step::Last { status, body })) }
+    }
+
+    /// A request that ends when the exchange is dropped.
+    pub(super) fn attached(running: Running) -> Self {
+        Self { source: Source::Running(Box::new(running)) }
+    }
+
+    /// A request that runs to its end whoever listens.
+    pub(super) fn detached(mut running: Running, tasks: &TaskTracker) -> Self {
+        let (steps, out) = mpsc::channel(STEPS_QUEUED_MAX);
+        tasks.spawn(async move {
+            while let Some(step) = running.next().await {
+                // A legacy client that left still wants the work done.
+                let _left = steps.send(step).await;
+            }
+        });
+        Self { source: Source::Detached(out) }
+    }
+
+    /// The requests of one batch; their answers come singly, in the order in which they end.
+    pub(super) fn several(parts: Vec<Exchange>) -> Self {
+        Self { source: Source::Several(parts) }
+    }
+
+    /// Whether more than one answer comes, so that it takes a stream.
+    pub fn is_batch(&self) -> bool {
+        matches!(self.source, Source::Several(_))
+    }
+
+    /// The next step; `None` after the last, and for a cancelled request, which gets no answer.
+    pub async fn next(&mut self) -> Option<Step> {
+        match &mut self.source {
+            Source::Ready(step) => step.take(),
+            Source::Running(running) => running.next().await,
+            Source::Detached(steps) => steps.recv().await,
+            Source::Several(parts) => next_of(parts).await,
+        }
+    }
+}
+
+/// The next step of any part; answers before the last of all count as notices.
+async fn next_of(parts: &mut Vec<Exchange>) -> Option<Step> {
+    loop {
+        if parts.is_empty() {
+            return None;
+        }
+        let nexts = parts.iter_mut().map(|part| Box::pin(part.next_boxed()));
+        let (step, at, _) = futures_util::future::select_all(nexts).await;
+        match step {
+            Some(Step::Notice(body)) => return Some(Step::Notice(body)),
+            Some(Step::Last { body, status }) => {
+                drop(parts.remove(at));
+                return Some(match parts.is_empty() {
+                    true => Step::Last { status, body },
+                    false => Step::Notice(body),
+                });
+            }
+            None => drop(parts.remove(at)),
+        }
+    }
+}
+
+impl Exchange {
+    fn next_boxed(&mut self) -> Future<'_, Option<Step>> {
+        Box::pin(self.next())
+    }
+}
+
+impl Running {
+    async fn next(&mut self) -> Option<Step> {
+        if let Some(answer) = self.answer.take() {
+            return self.after(answer);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cancelled.cancelled() => {
+                    self.in_flight = None;
+                    return None;
+                }
+                Some(notice) = self.notices.recv() => {
+                    if let Some(body) = self.shape.write(&notice) {
+                        return Some(Step::Notice(body));
+                    }
+                }
+                (status, body) = &mut self.answering, if !self.shape.ended => {
+                    self.shape.ended = true;
+                    self.notices.close();
+                    return self.after(Step::Last { status, body });
+                }
+                else => return None,
+            }
+        }
+    }
+
+    /// What was told before the answer goes before it.
+    fn after(&mut self, answer: Step) -> Option<Step> {
+        while let Ok(notice) = self.notices.try_recv() {
+            if let Some(body) = self.shape.write(&notice) {
+                self.answer = Some(answer);
+                return Some(Step::Notice(body));
+            }
+        }
+        self.in_flight = None;
+        self.cancelled.cancel();
+        Some(answer)
+    }
+}
+
+/// How a call's notices look to its client.
+#[derive(Debug, Default)]
+pub(super) struct NoticeShape {
+    /// The client's progress token.
+    pub(super) token: Option<Raw>,
+    /// The last progress told; the next must be more (check 143).
+    pub(super) progress: Option<f64>,
+    /// The least severe log message wanted; none without it.
+    pub(super) log_level: Option<u8>,
+    /// The id of a listen request, which tags all it is told (check 128).
+    pub(super) subscription: Option<Raw>,
+    /// Whether the answer is there.
+    pub(super) ended: bool,
+}
+
+impl NoticeShape {
+    fn write(&mut self, told: &Notice) -> Option<Bytes> {
+        let params = match (told.method.as_str(), &self.subscription) {
+            (notice::PROGRESS, None) => self.progress(&told.params)?,
+            (notice::MESSAGE, None) => {
+                let wanted = self.log_level?;
+                let level = answer::level(&told.params)?;
+                (level >= wanted).then(|| told.params.clone())?
+            }
+            (notice::PROGRESS | notice::MESSAGE, Some(_)) => return None,
+            (_, Some(id)) => meta::set(&told.params, meta::SUBSCRIPTION, id).ok()?,
+            (_, None) => return None,
+        };
+        Some(envelope::notification(&told.method, &params))
+    }
+
+    fn progress(&mut self, params: &Raw) -> Option<Raw> {
+        let token = self.token.as_ref()?;
+        let now = answer::progress(params)?;
+        if self.progress.is_some_and(|before| now <= before) {
+            return None;
+        }
+        self.progress = Some(now);
+        answer::with_token(params, token)
+    }
+}
+
+/// The result that closes a listen: empty but for its id (digest 1.14).
+pub(super) fn listen_closed(result: &Raw, id: &Raw) -> Raw {
+    let Ok(members) = Members::read(result) else { return result.clone() };
+    let meta = ObjectWriter::new().raw(meta::SUBSCRIPTION, id).finish();
+    ObjectEdit::new(&members).set("_meta", meta.to_string()).finish_raw()
+}
+
+/// A task tracker that several owners hold.
+pub(super) type Tasks = Arc<TaskTracker>;

@@ -1,0 +1,265 @@
+//! The front of the gateway, whatever the transport: which era a message is of, and who answers it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::envelope::{self, Body, Malformed, Message};
+use protocol::{ErrorObject, Method, Raw, error, meta};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::exchange::{Exchange, Tasks};
+use super::head::{Arrival, Head};
+use super::live::Live;
+use super::sessions::{Session, Sessions};
+use super::{Seal, Stream};
+use crate::call::BoxServe;
+
+/// Bounds of the front.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Requests under way at once, of all clients.
+    pub calls_in_flight_max: usize,
+    /// Listens open at once, of all clients.
+    pub listens_max: usize,
+    /// Legacy sessions in memory.
+    pub sessions_max: usize,
+    /// How long an unused session stays in memory.
+    pub session_idle: Duration,
+    /// How long a session id is good.
+    pub session_age_max: Duration,
+}
+
+/// Takes messages of either era, on any transport.
+pub struct Front {
+    pub(super) serve: BoxServe,
+    pub(super) sessions: Sessions,
+    pub(super) calls: Arc<Semaphore>,
+    pub(super) listens: Arc<Semaphore>,
+    pub(super) tasks: Tasks,
+    pub(super) settings: Settings,
+}
+
+/// What becomes of a message or body.
+pub enum Outcome {
+    /// Taken; there is nothing to answer.
+    Accepted,
+    /// Answered now or later.
+    Answered {
+        /// The id of a session that has just begun, for `Mcp-Session-Id`.
+        session: Option<String>,
+        /// The answer, and what comes before it.
+        exchange: Exchange,
+    },
+}
+
+impl Outcome {
+    pub(super) fn exchange(exchange: Exchange) -> Self {
+        Self::Answered { session: None, exchange }
+    }
+
+    pub(super) fn refuse(status: u16, id: Option<&Raw>, error: &ErrorObject) -> Self {
+        let body = envelope::error(id.map(Raw::as_str), error);
+        Self::exchange(Exchange::ready(status, body))
+    }
+
+    fn malformed(fault: &Malformed) -> Self {
+        Self::refuse(400, fault.id.as_ref(), &fault.error)
+    }
+}
+
+/// What a legacy session or a connection brings to a message.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) session: Session,
+    pub(super) live: Arc<Live>,
+}
+
+impl Front {
+    /// A front before `serve`.
+    pub fn new(serve: BoxServe, seal: Seal, settings: Settings) -> Arc<Self> {
+        let sessions = Sessions::new(
+            seal,
+            settings.sessions_max,
+            settings.session_idle,
+            settings.session_age_max,
+        );
+        Arc::new(Self {
+            serve,
+            sessions,
+            calls: Arc::new(Semaphore::new(settings.calls_in_flight_max)),
+            listens: Arc::new(Semaphore::new(settings.listens_max)),
+            tasks: Arc::new(TaskTracker::new()),
+            settings,
+        })
+    }
+
+    /// Takes one body that was posted (digest 1.12.1, in that order).
+    pub fn post(self: &Arc<Self>, arrival: &Arrival, body: Bytes) -> Outcome {
+        let head = arrival.head.clone().unwrap_or_default();
+        match Body::read(body) {
+            Err(fault) => Outcome::malformed(&fault),
+            Ok(Body::Batch(parts)) => self.batch(arrival, &head, parts),
+            Ok(Body::One(Message::Request { id, method, params })) => {
+                self.request(arrival, &head, id, method, params)
+            }
+            Ok(Body::One(other)) => self.one_way(arrival, &head, &other),
+        }
+    }
+
+    fn request(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        head: &Head,
+        id: Raw,
+        method: String,
+        params: Raw,
+    ) -> Outcome {
+        let method = Method::read(&method);
+        if head.is_modern() || is_modern(&method, &params) {
+            return Outcome::exchange(self.modern(arrival, id, method, params, None));
+        }
+        if method == Method::Initialize {
+            return self.handshake(arrival, &id, &params);
+        }
+        match self.held(arrival, head) {
+            Ok(held) => Outcome::exchange(self.legacy(&held, id, method, params)),
+            Err((status, error)) => Outcome::refuse(status, Some(&id), &error),
+        }
+    }
+
+    /// A notification or response: legal without a session only where nothing hangs on it.
+    fn one_way(self: &Arc<Self>, arrival: &Arrival, head: &Head, message: &Message) -> Outcome {
+        match (self.held(arrival, head), message) {
+            (Ok(held), message) => {
+                self.legacy_one_way(&held, message);
+                Outcome::Accepted
+            }
+            (Err(_), Message::Notification { .. }) if head.session.is_none() => Outcome::Accepted,
+            (Err((status, error)), _) => Outcome::refuse(status, None, &error),
+        }
+    }
+
+    /// The session that the headers name.
+    fn held(&self, arrival: &Arrival, head: &Head) -> Result<Held, (u16, ErrorObject)> {
+        let Some(id) = &head.session else {
+            let text = "this request is neither of 2026-07-28 (no _meta with a protocol version) \
+                        nor of a session: send `initialize` first and then its Mcp-Session-Id";
+            return Err((400, ErrorObject::new(error::INVALID_REQUEST, text)));
+        };
+        if let Some(version) = &head.version
+            && protocol::Version::read(version.trim()).is_none()
+        {
+            let text = format!("MCP-Protocol-Version: `{version}` is no version known here");
+            return Err((400, ErrorObject::new(error::INVALID_REQUEST, text)));
+        }
+        let found = self.sessions.find(id, &arrival.principal, &arrival.endpoint);
+        let (session, live) = found.ok_or_else(|| {
+            let text = "no such session: it ended, is too old, or was never given out here; \
+                        send `initialize` without Mcp-Session-Id";
+            (404, ErrorObject::new(error::INVALID_REQUEST, text))
+        })?;
+        Ok(Held { session, live })
+    }
+
+    /// The batch that only `2025-03-26` knows (check 11).
+    fn batch(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        head: &Head,
+        parts: Vec<Result<Message, Malformed>>,
+    ) -> Outcome {
+        let held = match self.held(arrival, head) {
+            Ok(held) if held.session.version == protocol::Version::V2025_03_26 => held,
+            Err((404, error)) => return Outcome::refuse(404, None, &error),
+            _ => {
+                let text = "an array is a batch, which only sessions of 2025-03-26 may send";
+                let error = ErrorObject::new(error::INVALID_REQUEST, text);
+                return Outcome::refuse(400, None, &error);
+            }
+        };
+        self.batch_of(&held, parts)
+    }
+
+    pub(super) fn batch_of(
+        self: &Arc<Self>,
+        held: &Held,
+        parts: Vec<Result<Message, Malformed>>,
+    ) -> Outcome {
+        let mut exchanges = Vec::new();
+        for part in parts {
+            match part {
+                Ok(Message::Request { id, method, params }) => {
+                    exchanges.push(self.legacy(held, id, Method::read(&method), params));
+                }
+                Ok(other) => self.legacy_one_way(held, &other),
+                Err(fault) => {
+                    let id = fault.id.as_ref().map(Raw::as_str);
+                    exchanges.push(Exchange::ready(400, envelope::error(id, &fault.error)));
+                }
+            }
+        }
+        match exchanges.is_empty() {
+            true => Outcome::Accepted,
+            false => Outcome::exchange(Exchange::several(exchanges)),
+        }
+    }
+
+    /// Opens the standing stream of the session that the headers name.
+    ///
+    /// # Errors
+    /// HTTP status and body: 405 without a session, 404 for an unknown one.
+    pub fn open_stream(self: &Arc<Self>, arrival: &Arrival) -> Result<Stream, (u16, Bytes)> {
+        let head = arrival.head.clone().unwrap_or_default();
+        let held = self.held(arrival, &head).map_err(|(status, error)| {
+            let status = if head.session.is_none() { 405 } else { status };
+            (status, envelope::error(None, &error))
+        })?;
+        self.listen_to_lists(&held);
+        Ok(Stream::take_over(&held.live))
+    }
+
+    /// Ends the session that the headers name; the HTTP status.
+    pub fn end_session(&self, arrival: &Arrival) -> u16 {
+        let head = arrival.head.clone().unwrap_or_default();
+        match (self.held(arrival, &head), head.session) {
+            (Ok(_), Some(id)) => {
+                self.sessions.end(&id);
+                204
+            }
+            (Err((404, _)), _) => 404,
+            _ => 405,
+        }
+    }
+
+    /// Forgets idle sessions; called now and then by the owner.
+    pub fn reap(&self) {
+        self.sessions.reap();
+    }
+
+    /// Sessions in memory, and requests under way.
+    pub fn counts(&self) -> [usize; 2] {
+        let free = self.calls.available_permits();
+        [self.sessions.len(), self.settings.calls_in_flight_max.saturating_sub(free)]
+    }
+
+    /// Ends standing streams and listens, and waits for the requests under way.
+    pub async fn drain(&self) {
+        self.listens.close();
+        self.sessions.end_all();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Whether the message itself says that it is of the modern era.
+pub(super) fn is_modern(method: &Method, params: &Raw) -> bool {
+    if method.is_modern_only() {
+        return true;
+    }
+    // A quick look first: most legacy messages have no such key at all.
+    let key = meta::VERSION.as_bytes();
+    memchr::memmem::find(params.as_bytes(), key).is_some()
+        && meta::Meta::read(params).map_or(true, |meta| meta.version.is_some())
+}

@@ -1,0 +1,227 @@
+//! The legacy face: the handshake, and requests within a session.
+
+use std::sync::Arc;
+
+use protocol::envelope::{self, Message};
+use protocol::json::{self, Members, ObjectWriter};
+use protocol::meta::{self, Meta};
+use protocol::method::notice;
+use protocol::{ErrorObject, Method, Raw, Version, error};
+use tokio_util::sync::CancellationToken;
+
+use super::answer;
+use super::exchange::{Exchange, NoticeShape, Running};
+use super::front::{Front, Held, Outcome};
+use super::head::Arrival;
+use super::modern::{in_flight_twice, nothing};
+use super::sessions::Session;
+use crate::call::{Backchannel, Call, Caller, DynServe, Endpoint, Fault, Reply};
+
+impl Front {
+    /// `initialize` over HTTP: agrees on a version and gives out a session id.
+    pub(super) fn handshake(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        id: &Raw,
+        params: &Raw,
+    ) -> Outcome {
+        let session = match session_of(arrival, params) {
+            Ok(session) => session,
+            Err(error) => return Outcome::refuse(200, Some(id), &error),
+        };
+        let Some(minted) = self.sessions.mint(&session) else {
+            let text = "params.capabilities: too large to keep in a session id";
+            let error = ErrorObject::new(error::INVALID_PARAMS, text);
+            return Outcome::refuse(200, Some(id), &error);
+        };
+        let exchange = self.initialized(&session, id.clone());
+        Outcome::Answered { session: Some(minted), exchange }
+    }
+
+    /// The answer to `initialize`: what the catalog offers, in a handshake's words.
+    pub(super) fn initialized(self: &Arc<Self>, session: &Session, id: Raw) -> Exchange {
+        let discover =
+            Call { endpoint: session.endpoint.clone(), ..own(session, Method::Discover) };
+        let serve = Arc::clone(&self.serve);
+        let version = session.version;
+        self.answering(None, CancellationToken::new(), async move {
+            let outcome = serve.serve_boxed(discover).await;
+            let outcome = outcome.map(|reply| Reply::complete(greeting(version, &reply.result)));
+            (200, answer::legacy(&id, &Method::Initialize, outcome))
+        })
+    }
+
+    /// A request within a session.
+    pub(super) fn legacy(
+        self: &Arc<Self>,
+        held: &Held,
+        id: Raw,
+        method: Method,
+        params: Raw,
+    ) -> Exchange {
+        let refuse = |fault: Fault| Exchange::ready(200, answer::legacy(&id, &method, Err(fault)));
+        match &method {
+            Method::Ping => return Exchange::ready(200, nothing(&id)),
+            Method::SetLevel => {
+                return match level_of(&params) {
+                    Ok(level) => {
+                        held.live.set_level(level);
+                        Exchange::ready(200, nothing(&id))
+                    }
+                    Err(fault) => refuse(fault),
+                };
+            }
+            Method::Initialize => return refuse(Fault::invalid("this session is initialized")),
+            _ => {}
+        }
+        let Some((in_flight, cancelled)) = held.live.enter(&id) else {
+            return refuse(in_flight_twice(&id));
+        };
+        let Ok(place) = Arc::clone(&self.calls).try_acquire_owned() else {
+            return refuse(self.full(false));
+        };
+        if matches!(method, Method::Subscribe | Method::Unsubscribe) {
+            let (front, held) = (Arc::clone(self), held.clone());
+            return self.answering(Some(in_flight), cancelled, async move {
+                let _place = place;
+                let outcome = front.subscription(&held, &method, &params).await;
+                (200, answer::legacy(&id, &method, outcome))
+            });
+        }
+        let meta = match Meta::read(&params) {
+            Ok(meta) => meta,
+            Err(fault) => return refuse(Fault::invalid(fault.0)),
+        };
+        let (back, notices) = Backchannel::open();
+        let level = held.live.level();
+        let shape = NoticeShape {
+            token: meta.progress_token.clone(),
+            log_level: Some(level),
+            ..NoticeShape::default()
+        };
+        let call = Call {
+            params,
+            wants_progress: meta.progress_token.is_some(),
+            log_level: Some(level),
+            back,
+            ..own(&held.session, method.clone())
+        };
+        let serve = Arc::clone(&self.serve);
+        let answering = Box::pin(async move {
+            let _place = place;
+            (200, answer::legacy(&id, &method, serve.serve_boxed(call).await))
+        });
+        let in_flight = Some(in_flight);
+        let running =
+            Running { answering, notices, shape, cancelled, in_flight, answer: None };
+        Exchange::detached(running, &self.tasks)
+    }
+
+    /// An exchange whose answer is `answering`, without notices of its own.
+    fn answering(
+        self: &Arc<Self>,
+        in_flight: Option<super::live::InFlight>,
+        cancelled: CancellationToken,
+        answering: impl Future<Output = (u16, bytes::Bytes)> + Send + 'static,
+    ) -> Exchange {
+        let (_none, notices) = Backchannel::open();
+        let running = Running {
+            answering: Box::pin(answering),
+            notices,
+            shape: NoticeShape::default(),
+            cancelled,
+            in_flight,
+            answer: None,
+        };
+        Exchange::detached(running, &self.tasks)
+    }
+
+    /// A notification or response within a session.
+    pub(super) fn legacy_one_way(self: &Arc<Self>, held: &Held, message: &Message) {
+        let Message::Notification { method, params } = message else {
+            // A response: nothing of ours asks a client yet, so it answers nothing.
+            return;
+        };
+        match method.as_str() {
+            notice::CANCELLED => {
+                let members = Members::read(params).ok();
+                if let Some(id) = members.as_ref().and_then(|members| members.get("requestId")) {
+                    held.live.cancel(id);
+                }
+            }
+            notice::INITIALIZED => held.live.touch(),
+            _ => {}
+        }
+    }
+}
+
+/// What the params of `initialize` agree on.
+pub(super) fn session_of(arrival: &Arrival, params: &Raw) -> Result<Session, ErrorObject> {
+    let bad = |text: String| ErrorObject::new(error::INVALID_PARAMS, text);
+    let members = Members::read(params).map_err(|fault| bad(format!("params: {fault}")))?;
+    let Some(asked) = members.get_string("protocolVersion") else {
+        return Err(bad("params.protocolVersion: expected a string".to_owned()));
+    };
+    let object = |key: &str| match members.get(key) {
+        None => Ok(None),
+        Some(text) if text.starts_with('{') => Ok(Some(params.slice(text))),
+        Some(text) => {
+            let came = json::kind_of(text);
+            Err(bad(format!("params.{key}: expected an object, found {came}")))
+        }
+    };
+    let caller = Caller {
+        principal: arrival.principal.clone(),
+        capabilities: object("capabilities")?.unwrap_or_default(),
+        client_info: object("clientInfo")?,
+    };
+    Ok(Session {
+        version: Version::negotiate_legacy(&asked),
+        caller: Arc::new(caller),
+        endpoint: arrival.endpoint.clone(),
+    })
+}
+
+/// The result of `initialize` from that of discover.
+fn greeting(version: Version, discovered: &Raw) -> Raw {
+    let members = Members::read(discovered).ok();
+    let get = |key: &str| members.as_ref().and_then(|members| members.get(key));
+    ObjectWriter::new()
+        .string("protocolVersion", version.as_str())
+        .raw("capabilities", get("capabilities").unwrap_or("{}"))
+        .raw("serverInfo", answer::IDENTITY)
+        .optional("instructions", get("instructions"))
+        .finish()
+}
+
+fn level_of(params: &Raw) -> Result<u8, Fault> {
+    let members = Members::read(params).map_err(|fault| Fault::invalid(fault.0))?;
+    let name = members.get_string("level");
+    name.as_deref().and_then(meta::level).ok_or_else(|| {
+        let came = members.get("level").unwrap_or("nothing");
+        let known = meta::LEVELS.join(", ");
+        Fault::invalid(format!("params.level: expected one of {known}, found {came:.40}"))
+    })
+}
+
+/// A call of a legacy session. Questions to the client are not bridged, so its children are told
+/// of no capability to answer any.
+pub(super) fn own(session: &Session, method: Method) -> Call {
+    let caller = Caller {
+        principal: session.caller.principal.clone(),
+        capabilities: Raw::default(),
+        client_info: session.caller.client_info.clone(),
+    };
+    let mut call = Call::own(method, Raw::default(), Arc::new(caller));
+    call.endpoint = match &session.endpoint {
+        Endpoint::Merged => Endpoint::Merged,
+        Endpoint::Mount(prefix) => Endpoint::Mount(Arc::clone(prefix)),
+    };
+    call
+}
+
+/// An error for a message that cannot be answered otherwise.
+pub(super) fn plain_error(id: Option<&Raw>, text: &str) -> bytes::Bytes {
+    let error = ErrorObject::new(error::INVALID_REQUEST, text);
+    envelope::error(id.map(Raw::as_str), &error)
+}

@@ -1,0 +1,140 @@
+//! What one session or connection holds in memory: requests in flight, log level, standing stream.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Messages outside any request that may wait while a session's stream is not being read.
+const STANDING_QUEUED_MAX: usize = 256;
+/// Resources one session may subscribe to.
+pub(super) const SUBSCRIPTIONS_MAX: usize = 1000;
+/// No `logging/setLevel` came.
+const LEVEL_UNSET: u8 = u8::MAX;
+
+/// The part of a session that cannot be sealed.
+pub(super) struct Live {
+    in_flight: DashMap<String, CancellationToken>,
+    level: AtomicU8,
+    /// By the URI that the client named.
+    pub(super) subscriptions: DashMap<String, AbortOnDropHandle<()>>,
+    standing: mpsc::Sender<Bytes>,
+    /// Held by the one stream that reads.
+    pub(super) standing_out: Arc<Mutex<mpsc::Receiver<Bytes>>>,
+    /// Ends the stream that reads now.
+    reader: std::sync::Mutex<CancellationToken>,
+    /// The listen for the gateway's own lists.
+    pub(super) lists: std::sync::Mutex<Option<AbortOnDropHandle<()>>>,
+    used: std::sync::Mutex<Instant>,
+}
+
+/// A request's place among those in flight.
+pub(super) struct InFlight {
+    live: Arc<Live>,
+    id: String,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.live.in_flight.remove(&self.id);
+        self.live.touch();
+    }
+}
+
+impl Live {
+    pub(super) fn new() -> Arc<Self> {
+        let (standing, standing_out) = mpsc::channel(STANDING_QUEUED_MAX);
+        Arc::new(Self {
+            in_flight: DashMap::new(),
+            level: AtomicU8::new(LEVEL_UNSET),
+            subscriptions: DashMap::new(),
+            standing,
+            standing_out: Arc::new(Mutex::new(standing_out)),
+            reader: std::sync::Mutex::new(CancellationToken::new()),
+            lists: std::sync::Mutex::new(None),
+            used: std::sync::Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Takes a place for the request `id`; `None` when that id is in flight already.
+    pub(super) fn enter(self: &Arc<Self>, id: &str) -> Option<(InFlight, CancellationToken)> {
+        self.touch();
+        let token = CancellationToken::new();
+        match self.in_flight.entry(id.to_owned()) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(slot) => {
+                slot.insert(token.clone());
+                Some((InFlight { live: Arc::clone(self), id: id.to_owned() }, token))
+            }
+        }
+    }
+
+    /// Cancels the request `id`; an unknown one is ignored (check 140).
+    pub(super) fn cancel(&self, id: &str) {
+        let token = self.in_flight.get(id).map(|token| token.clone());
+        if let Some(token) = token {
+            token.cancel();
+        }
+    }
+
+    /// Cancels all that is in flight.
+    pub(super) fn cancel_all(&self) {
+        let tokens: Vec<_> = self.in_flight.iter().map(|token| token.clone()).collect();
+        for token in tokens {
+            token.cancel();
+        }
+    }
+
+    pub(super) fn set_level(&self, level: u8) {
+        self.level.store(level, Ordering::Relaxed);
+    }
+
+    /// The least severe log message the session wants; a legacy server may choose while none was
+    /// set (digest 1.4b), and this one sends what people are to see.
+    pub(super) fn level(&self) -> u8 {
+        const INFO: u8 = 1;
+        match self.level.load(Ordering::Relaxed) {
+            LEVEL_UNSET => INFO,
+            level => level,
+        }
+    }
+
+    /// Queues a message for the session's standing stream; lost when the queue is full.
+    pub(super) fn tell(&self, message: Bytes) -> bool {
+        self.standing.try_send(message).is_ok()
+    }
+
+    /// Ends the stream that reads now and returns the token of the one that takes over.
+    pub(super) fn take_over(&self) -> CancellationToken {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        reader.cancel();
+        *reader = CancellationToken::new();
+        reader.clone()
+    }
+
+    pub(super) fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// When the session was last used; now, while something is in flight or a stream is open.
+    pub(super) fn used(&self) -> Instant {
+        if !self.in_flight.is_empty() || self.standing_out.try_lock().is_err() {
+            self.touch();
+        }
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends everything the session has open.
+    pub(super) fn end(&self) {
+        self.cancel_all();
+        self.subscriptions.clear();
+        drop(self.lists.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
+}

@@ -1,0 +1,20 @@
+//! From messages of either era to calls, and from replies and faults back: era, session, answer.
+
+mod head;
+mod seal;
+mod answer;
+mod exchange;
+mod live;
+mod sessions;
+mod front;
+mod modern;
+mod legacy;
+mod streams;
+mod duplex;
+
+pub use duplex::Duplex;
+pub use exchange::{Exchange, Step};
+pub use front::{Front, Outcome, Settings};
+pub use head::{Arrival, Head};
+pub use seal::Seal;
+pub use streams::Stream;

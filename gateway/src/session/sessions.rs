@@ -1,0 +1,193 @@
+//! Legacy sessions: the id is the sealed state, the rest is kept in memory within bounds.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dashmap::DashMap;
+use protocol::{Raw, Version};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::live::Live;
+use super::seal::Seal;
+use crate::call::{Caller, Endpoint, Principal};
+
+/// What the seal is for: a sealed text of another kind does not open as a session.
+const PURPOSE: &str = "session";
+/// The largest state that is sealed, in bytes: what a client declares must fit into a header.
+const STATE_BYTES_MAX: usize = 4096;
+/// Ended ids that are remembered.
+const ENDED_MAX: usize = 100_000;
+
+/// What a handshake agreed on.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) version: Version,
+    pub(super) caller: Arc<Caller>,
+    pub(super) endpoint: Endpoint,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    version: String,
+    capabilities: String,
+    client: Option<String>,
+    principal: String,
+    endpoint: Option<String>,
+    issued: u64,
+    nonce: u64,
+}
+
+/// Ids that were ended, the oldest forgotten first.
+#[derive(Default)]
+struct Ended {
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Ended {
+    fn add(&mut self, nonce: u64) {
+        if self.order.len() >= ENDED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        if self.known.insert(nonce) {
+            self.order.push_back(nonce);
+        }
+    }
+}
+
+/// The sessions of one gateway.
+pub(super) struct Sessions {
+    seal: Seal,
+    live: DashMap<u64, Arc<Live>>,
+    ended: Mutex<Ended>,
+    max: usize,
+    idle: Duration,
+    age_max: Duration,
+}
+
+impl Sessions {
+    pub(super) fn new(seal: Seal, max: usize, idle: Duration, age_max: Duration) -> Self {
+        let ended = Mutex::default();
+        Self { seal, live: DashMap::new(), ended, max, idle, age_max }
+    }
+
+    /// The id of a new session; `None` when what the client declared is too much to seal.
+    pub(super) fn mint(&self, session: &Session) -> Option<String> {
+        let caller = &session.caller;
+        let endpoint = match &session.endpoint {
+            Endpoint::Merged => None,
+            Endpoint::Mount(prefix) => Some(prefix.to_string()),
+        };
+        let mut sealed = Sealed {
+            version: session.version.as_str().to_owned(),
+            capabilities: caller.capabilities.to_string(),
+            client: caller.client_info.as_ref().map(|info| info.to_string()),
+            principal: caller.principal.0.to_string(),
+            endpoint,
+            issued: now(),
+            nonce: rand::random(),
+        };
+        let mut text = serde_json::to_string(&sealed).ok()?;
+        if text.len() > STATE_BYTES_MAX {
+            sealed.client = None;
+            text = serde_json::to_string(&sealed).ok()?;
+        }
+        if text.len() > STATE_BYTES_MAX {
+            return None;
+        }
+        self.seal.close(PURPOSE, &text)
+    }
+
+    /// The session behind an id, for this principal at this endpoint; `None` for one that is
+    /// forged, foreign, ended or too old: all of them are 404 to the client.
+    pub(super) fn find(
+        &self,
+        id: &str,
+        principal: &Principal,
+        endpoint: &Endpoint,
+    ) -> Option<(Session, Arc<Live>)> {
+        let sealed: Sealed = serde_json::from_str(&self.seal.open(PURPOSE, id.trim())?).ok()?;
+        let fresh = now().saturating_sub(sealed.issued) <= self.age_max.as_secs();
+        let here = match endpoint {
+            Endpoint::Merged => sealed.endpoint.is_none(),
+            Endpoint::Mount(prefix) => sealed.endpoint.as_deref() == Some(prefix),
+        };
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = ended.known.contains(&sealed.nonce);
+        if !fresh || !here || ended || *sealed.principal != *principal.0 {
+            return None;
+        }
+        let raw = |text: String| Raw::parse(text.into()).ok();
+        let caller = Caller {
+            principal: principal.clone(),
+            capabilities: raw(sealed.capabilities)?,
+            client_info: sealed.client.and_then(raw),
+        };
+        let session = Session {
+            version: Version::read(&sealed.version)?,
+            caller: Arc::new(caller),
+            endpoint: endpoint.clone(),
+        };
+        Some((session, self.live(sealed.nonce)?))
+    }
+
+    /// What is in memory of a session; made anew when it is not there (a restart, a long pause).
+    fn live(&self, nonce: u64) -> Option<Arc<Live>> {
+        let known = self.live.get(&nonce).map(|live| Arc::clone(&live));
+        if let Some(live) = known {
+            live.touch();
+            return Some(live);
+        }
+        if self.live.len() >= self.max {
+            self.reap();
+        }
+        if self.live.len() >= self.max {
+            return None;
+        }
+        let live = self.live.entry(nonce).or_insert_with(Live::new);
+        Some(Arc::clone(&live))
+    }
+
+    /// Ends a session; its id is refused from now on.
+    pub(super) fn end(&self, id: &str) {
+        let Some(text) = self.seal.open(PURPOSE, id.trim()) else { return };
+        let Ok(sealed) = serde_json::from_str::<Sealed>(&text) else { return };
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).add(sealed.nonce);
+        if let Some((_, live)) = self.live.remove(&sealed.nonce) {
+            live.end();
+        }
+    }
+
+    /// Forgets what is in memory of sessions that were not used for long: of those the id stays
+    /// good.
+    pub(super) fn reap(&self) {
+        let idle = self.idle;
+        self.live.retain(|_, live| {
+            let keep = Instant::now().saturating_duration_since(live.used()) < idle;
+            if !keep {
+                live.end();
+            }
+            keep
+        });
+    }
+
+    /// How many are in memory.
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Ends the streams of all, at drain.
+    pub(super) fn end_all(&self) {
+        for live in &self.live {
+            live.end();
+        }
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,163 @@
+//! What a legacy session hears outside its requests: list changes and updates of its subscriptions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::json::{Members, ObjectEdit, ObjectWriter};
+use protocol::{Method, Raw, envelope, meta, method::notice};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::front::{Front, Held};
+use super::legacy::own;
+use super::live::{Live, SUBSCRIPTIONS_MAX};
+use crate::call::{Backchannel, Call, DynServe, Fault, Kind, Reply};
+
+/// How long a subscription may take to be confirmed.
+const SUBSCRIBE_WAIT: Duration = Duration::from_secs(15);
+
+/// The one stream on which a session is told what belongs to no request.
+pub struct Stream {
+    live: Arc<Live>,
+    queue: Option<OwnedMutexGuard<mpsc::Receiver<Bytes>>>,
+    ended: CancellationToken,
+}
+
+impl Stream {
+    /// The stream of a session; one that was open before ends, since each message goes to exactly
+    /// one (check 88).
+    pub(super) fn take_over(live: &Arc<Live>) -> Self {
+        Self { live: Arc::clone(live), queue: None, ended: live.take_over() }
+    }
+
+    /// The next message; `None` when the session or the stream has ended.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        let ended = self.ended.clone();
+        let next = async {
+            if self.queue.is_none() {
+                self.queue = Some(Arc::clone(&self.live.standing_out).lock_owned().await);
+            }
+            match &mut self.queue {
+                Some(queue) => queue.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = ended.cancelled() => None,
+            message = next => message,
+        }
+    }
+}
+
+impl Front {
+    /// Has the session told of list changes from now on.
+    pub(super) fn listen_to_lists(self: &Arc<Self>, held: &Held) {
+        let mut lists = held.live.lists.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if lists.is_none() {
+            let filter = r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}}"#;
+            *lists = Some(self.listen_for(held, Raw::from_static(filter), None));
+        }
+    }
+
+    /// `resources/subscribe` and `resources/unsubscribe`: a listen of the session's own.
+    pub(super) async fn subscription(
+        self: &Arc<Self>,
+        held: &Held,
+        method: &Method,
+        params: &Raw,
+    ) -> Result<Reply, Fault> {
+        let members = Members::read(params).map_err(|fault| Fault::invalid(fault.0))?;
+        let Some(uri) = members.get_string("uri") else {
+            return Err(Fault::invalid("params.uri: expected a string"));
+        };
+        let done = Ok(Reply::complete(Raw::default()));
+        if *method == Method::Unsubscribe {
+            held.live.subscriptions.remove(uri.as_ref());
+            return done;
+        }
+        if held.live.subscriptions.contains_key(uri.as_ref()) {
+            return done;
+        }
+        if held.live.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+            return Err(Fault::new(
+                Kind::Limited { retry_after: None },
+                format!("this session has {SUBSCRIPTIONS_MAX} subscriptions, which is the limit"),
+            ));
+        }
+        let wanted = Raw::of(&[uri.as_ref()]);
+        let filter = ObjectWriter::new().raw("resourceSubscriptions", &wanted).finish();
+        let filter = ObjectWriter::new().raw("notifications", &filter).finish();
+        let (confirmed, confirmation) = oneshot::channel();
+        let task = self.listen_for(held, filter, Some(confirmed));
+        match timeout(SUBSCRIBE_WAIT, confirmation).await {
+            Ok(Ok(true)) => {
+                held.live.subscriptions.insert(uri.into_owned(), task);
+                done
+            }
+            _ => {
+                let text = format!("`{uri}` cannot be subscribed to: no mount confirmed it");
+                Err(Fault::new(Kind::Invalid { uri: Some(uri.into_owned()) }, text))
+            }
+        }
+    }
+
+    /// Runs a listen for the session and puts what it tells on its standing stream. `confirmed`
+    /// hears whether any URI was honoured.
+    fn listen_for(
+        self: &Arc<Self>,
+        held: &Held,
+        filter: Raw,
+        mut confirmed: Option<oneshot::Sender<bool>>,
+    ) -> AbortOnDropHandle<()> {
+        let (back, mut notices) = Backchannel::open();
+        let call = Call { params: filter, back, ..own(&held.session, Method::Listen) };
+        let serve = Arc::clone(&self.serve);
+        // The session owns the task and the task must not own the session.
+        let live = Arc::downgrade(&held.live);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut serving = serve.serve_boxed(call);
+            loop {
+                let told = tokio::select! {
+                    _ended = &mut serving => return,
+                    told = notices.recv() => told,
+                };
+                let Some(told) = told else { return };
+                if told.method == notice::ACKNOWLEDGED {
+                    if let Some(confirmed) = confirmed.take() {
+                        // Who asked may have been cancelled.
+                        let _gone = confirmed.send(honours_uris(&told.params));
+                    }
+                    continue;
+                }
+                let Some(live) = live.upgrade() else { return };
+                live.tell(envelope::notification(&told.method, &without_subscription(&told.params)));
+            }
+        }))
+    }
+}
+
+fn honours_uris(params: &Raw) -> bool {
+    let inside = Members::read(params).ok().and_then(|members| members.get("notifications"));
+    let inside = inside.and_then(|text| Members::read(text).ok());
+    let list = inside.and_then(|members| members.get("resourceSubscriptions"));
+    list.is_some_and(|text| text != "[]")
+}
+
+/// A legacy client knows no subscription ids.
+fn without_subscription(params: &Raw) -> Raw {
+    let Ok(members) = Members::read(params) else { return params.clone() };
+    let inside = members.get("_meta").and_then(|text| Members::read(text).ok());
+    let Some(inside) = inside.filter(|inside| inside.get(meta::SUBSCRIPTION).is_some()) else {
+        return params.clone();
+    };
+    let mut edit = ObjectEdit::new(&members);
+    match inside.len() {
+        1 => edit.remove("_meta"),
+        _ => edit.set("_meta", ObjectEdit::new(&inside).remove(meta::SUBSCRIPTION).finish()),
+    };
+    edit.finish_raw()
+}
