@@ -88,6 +88,11 @@ impl Snapshot {
         }
     }
 
+    /// What the merge left out of the merged endpoint, by mount.
+    pub fn withheld(&self) -> &[(Arc<str>, Withheld)] {
+        self.merged.withheld()
+    }
+
     /// What `endpoint` shows; `None` when there is no such endpoint.
     pub fn view(&self, endpoint: &Endpoint) -> Option<&View> {
         match endpoint {

@@ -1,0 +1,107 @@
+//! Publishes one snapshot after each change of any mount's catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::{join_all, select_all};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::Offer;
+use crate::mount::{Mount, Status};
+use crate::route::{Mounted, Naming, Snapshot};
+
+/// Changes of several mounts that come this close together are published as one.
+const CHANGES_GATHERED: Duration = Duration::from_millis(20);
+
+/// What the router reads.
+#[derive(Clone)]
+pub struct Published {
+    /// The state of all endpoints.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Wakes after each change of it; closed when the gateway drains.
+    pub changed: watch::Receiver<()>,
+    /// True once every mount was reached or given up for now.
+    pub settled: watch::Receiver<bool>,
+}
+
+/// The task that writes what [`Published`] shows.
+pub struct Publisher {
+    naming: Naming,
+    mounts: Vec<(Arc<Mounted>, watch::Receiver<Option<Arc<Offer>>>, watch::Receiver<Status>)>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    changed: watch::Sender<()>,
+    settled: watch::Sender<bool>,
+}
+
+impl Publisher {
+    /// A publisher for these mounts, in file order, and what it will publish.
+    pub fn new(naming: Naming, mounts: Vec<(Arc<Mounted>, Arc<Mount>)>) -> (Self, Published) {
+        let mounts: Vec<_> = mounts
+            .into_iter()
+            .map(|(mounted, mount)| (mounted, mount.offer(), mount.status()))
+            .collect();
+        let empty: Vec<_> =
+            mounts.iter().map(|(mounted, ..)| (Arc::clone(mounted), None)).collect();
+        let first = Snapshot::new(naming.clone(), &empty);
+        let snapshot = Arc::new(ArcSwap::from_pointee(first));
+        let (changed, settled) = (watch::Sender::new(()), watch::Sender::new(false));
+        let published = Published {
+            snapshot: Arc::clone(&snapshot),
+            changed: changed.subscribe(),
+            settled: settled.subscribe(),
+        };
+        (Self { naming, mounts, snapshot, changed, settled }, published)
+    }
+
+    /// Publishes until `stop`, which also ends all listens.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let first = self.mounts.iter().map(|(_, _, status)| {
+            let mut status = status.clone();
+            async move { status.wait_for(|status| status.settled).await.is_ok() }
+        });
+        let mut first = Box::pin(join_all(first.collect::<Vec<_>>()));
+        let mut settled = false;
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = any_changed(&mut self.mounts) => sleep(CHANGES_GATHERED).await,
+                _all = &mut first, if !settled => settled = true,
+            }
+            self.publish();
+            if settled {
+                self.settled.send_replace(true);
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        let offers: Vec<_> = self
+            .mounts
+            .iter_mut()
+            .map(|(mounted, offer, _)| (Arc::clone(mounted), offer.borrow_and_update().clone()))
+            .collect();
+        let snapshot = Snapshot::new(self.naming.clone(), &offers);
+        for (mount, withheld) in snapshot.withheld() {
+            let (key, reason) = (&withheld.key, &withheld.reason);
+            tracing::warn!(%mount, list = withheld.list, key, reason, "an entry is withheld");
+        }
+        self.snapshot.store(Arc::new(snapshot));
+        self.changed.send_replace(());
+    }
+}
+
+async fn any_changed(
+    mounts: &mut [(Arc<Mounted>, watch::Receiver<Option<Arc<Offer>>>, watch::Receiver<Status>)],
+) {
+    if mounts.is_empty() {
+        return std::future::pending().await;
+    }
+    let changes = mounts.iter_mut().map(|(_, offer, _)| Box::pin(offer.changed()));
+    if select_all(changes).await.0.is_err() {
+        // The mount is gone, and with it this task's reason to be.
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,99 @@
+//! What operators see of the mounts: `/mounts`, `gateway check --connect`, the lines at start.
+
+use serde::Serialize;
+
+use crate::mount::Mount;
+use crate::route::Mounted;
+
+/// One mount, as `/mounts` shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MountReport {
+    /// The name in the file.
+    pub name: String,
+    /// The prefix; empty for none.
+    pub prefix: String,
+    /// What is dialled, without secrets.
+    pub address: String,
+    /// The health state.
+    pub state: &'static str,
+    /// When that began, seconds since 1970.
+    pub since: u64,
+    /// Why; absent when all is well.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Milliseconds until the child is dialled again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Era and version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speaks: Option<String>,
+    /// Entries in its catalog.
+    pub tools: usize,
+    /// Entries in its catalog.
+    pub resources: usize,
+    /// Entries in its catalog.
+    pub templates: usize,
+    /// Entries in its catalog.
+    pub prompts: usize,
+    /// Calls under way.
+    pub calls_in_flight: u64,
+    /// Calls so far.
+    pub calls: u64,
+    /// Calls that failed at the child, its own errors not counted.
+    pub faults: u64,
+    /// Entries that are not shown, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<WithheldReport>,
+    /// The last lines of a child process's standard error.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_words: Vec<String>,
+}
+
+/// One entry that is not shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct WithheldReport {
+    /// The list, such as `tools/list`.
+    pub list: &'static str,
+    /// Name or URI.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The state of one mount.
+pub fn report(mounted: &Mounted, mount: &Mount) -> MountReport {
+    let status = mount.status().borrow().clone();
+    let offer = mount.offer().borrow().clone();
+    let [calls_in_flight, calls, faults] = mount.counts();
+    let counts = offer.as_ref().map_or([0; 4], |offer| {
+        [offer.tools.len(), offer.resources.len(), offer.templates.len(), offer.prompts.len()]
+    });
+    let [tools, resources, templates, prompts] = counts;
+    let withheld = offer.iter().flat_map(|offer| &offer.withheld).map(|one| WithheldReport {
+        list: one.list,
+        key: one.key.clone(),
+        reason: one.reason.clone(),
+    });
+    MountReport {
+        name: mounted.name.to_string(),
+        prefix: mounted.prefix.to_string(),
+        address: mount.address(),
+        state: status.state.as_str(),
+        since: status.since,
+        reason: status.reason.clone(),
+        retry_after_ms: status
+            .retry_after()
+            .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        speaks: offer.as_ref().map(|offer| offer.about.speaks.clone()),
+        tools,
+        resources,
+        templates,
+        prompts,
+        calls_in_flight,
+        calls,
+        faults,
+        withheld: withheld.collect(),
+        last_words: mount.last_words(),
+    }
+}

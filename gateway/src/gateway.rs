@@ -1,0 +1,315 @@
+//! ASSEMBLY: the one file that names every stage and puts them together, in the order of a call.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::InProcess;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::{BoxServe, Dial};
+use crate::config::{self, Config, LinkConfig, MountConfig};
+use crate::connect::{self, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings};
+use crate::control::{Admin, MountReport, Publisher, report};
+use crate::listen::{self, Bounds, Guard, Mcp};
+use crate::mount::{Mount, MountSettings};
+use crate::route::{Mounted, Naming, Router, Rules, Shape};
+use crate::session::{Front, Seal, Settings};
+
+/// How often idle sessions are looked for.
+const REAP_EVERY: Duration = Duration::from_secs(60);
+/// The longest wait for the children to end at a stop.
+const CHILDREN_END_WAIT: Duration = Duration::from_secs(10);
+
+/// Makes the children that are compiled in, by name.
+pub type Children = BTreeMap<&'static str, Arc<dyn Fn() -> Arc<dyn InProcess> + Send + Sync>>;
+
+/// A whole gateway: mounts that keep themselves connected, a catalog, and a front.
+pub struct Gateway {
+    config: Config,
+    mounts: Vec<(Arc<Mounted>, Arc<Mount>)>,
+    serve: BoxServe,
+    front: Arc<Front>,
+    settled: watch::Receiver<bool>,
+    /// Ends listeners, streams and listens.
+    draining: CancellationToken,
+    /// Ends the children.
+    stopping: CancellationToken,
+    listeners: TaskTracker,
+    keepers: TaskTracker,
+}
+
+/// The addresses that a gateway listens on.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// The MCP endpoints.
+    pub mcp: SocketAddr,
+    /// The admin endpoints.
+    pub admin: Option<SocketAddr>,
+}
+
+impl Gateway {
+    /// Puts a gateway together and starts to dial its mounts. Runs within a tokio runtime.
+    ///
+    /// # Errors
+    /// A text that says what cannot be had: an unknown compiled-in child, TLS, randomness.
+    pub fn start(config: Config, children: &Children) -> Result<Self, String> {
+        let limits = &config.gateway.limits;
+        let mut mounts = Vec::new();
+        for entry in config.mounts.iter().filter(|entry| entry.enabled) {
+            let dial = dial(entry, children)?;
+            let mount = Mount::new(policy(entry), dial);
+            let serve: BoxServe = Arc::clone(&mount) as BoxServe;
+            mounts.push((Arc::new(mounted(entry, serve)), mount));
+        }
+        let (publisher, published) = Publisher::new(naming(&config), mounts.clone());
+        let settled = published.settled.clone();
+        let router =
+            Router::new(published.snapshot, published.changed, published.settled, limits.settle);
+        let serve: BoxServe = Arc::new(router);
+        let seal = Seal::new(config.gateway.key.as_ref().map(config::Secret::expose))?;
+        let settings = Settings {
+            calls_in_flight_max: limits.calls_in_flight_max,
+            listens_max: limits.listens_max,
+            sessions_max: limits.sessions_max,
+            session_idle: limits.session_idle,
+            session_age_max: limits.session_age_max,
+        };
+        let front = Front::new(Arc::clone(&serve), seal, settings);
+        let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
+        let keepers = TaskTracker::new();
+        for (_, mount) in &mounts {
+            keepers.spawn(Arc::clone(mount).run(stopping.clone()));
+        }
+        keepers.spawn(publisher.run(draining.clone()));
+        keepers.spawn(reap(Arc::clone(&front), draining.clone()));
+        let listeners = TaskTracker::new();
+        Ok(Self {
+            config,
+            mounts,
+            serve,
+            front,
+            settled,
+            draining,
+            stopping,
+            listeners,
+            keepers,
+        })
+    }
+
+    /// Opens the listeners of the configuration and serves them.
+    ///
+    /// # Errors
+    /// A text with the address that could not be had.
+    pub async fn listen(&self) -> Result<Listening, String> {
+        let gateway = &self.config.gateway;
+        let mcp = listen::bind(gateway.listen).await?;
+        let admin = match gateway.admin {
+            Some(address) => Some(listen::bind(address).await?),
+            None => None,
+        };
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map_err(|fault| format!("a listener has no address: {fault}"))
+        };
+        let listening =
+            Listening { mcp: address(&mcp)?, admin: admin.as_ref().map(address).transpose()? };
+        let guard = |at: SocketAddr| Guard::new(at, &gateway.hosts, &gateway.origins);
+        let service = Mcp {
+            front: Arc::clone(&self.front),
+            guard: guard(listening.mcp),
+            body_bytes_max: gateway.limits.body_bytes_max,
+        };
+        self.serve_on(mcp, service);
+        if let (Some(listener), Some(at)) = (admin, listening.admin) {
+            let service = Admin {
+                mounts: self.mounts.clone(),
+                settled: self.settled.clone(),
+                front: Arc::clone(&self.front),
+                guard: guard(at),
+            };
+            self.serve_on(listener, service);
+        }
+        Ok(listening)
+    }
+
+    fn serve_on(&self, listener: TcpListener, service: impl listen::Service) {
+        let limits = &self.config.gateway.limits;
+        let bounds = Bounds {
+            connections_max: limits.connections_max,
+            header_read_timeout: limits.header_read_timeout,
+            drain: limits.drain,
+        };
+        let stop = self.draining.clone();
+        self.listeners.spawn(listen::serve(listener, Arc::new(service), bounds, stop));
+    }
+
+    /// Serves one client on standard input and output until the input ends or `stop`.
+    pub async fn serve_stdio(&self, stop: CancellationToken) {
+        let max = self.config.gateway.limits.body_bytes_max;
+        let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
+        listen::serve_stdio(Arc::clone(&self.front), input, output, max, stop).await;
+    }
+
+    /// Answers calls directly, without a transport.
+    pub fn serve(&self) -> BoxServe {
+        Arc::clone(&self.serve)
+    }
+
+    /// The checked configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The state of all mounts in file order.
+    pub fn mounts(&self) -> Vec<MountReport> {
+        self.mounts.iter().map(|(mounted, mount)| report(mounted, mount)).collect()
+    }
+
+    /// Waits until every mount was reached or given up for now, at most `wait`; whether it was.
+    pub async fn settled(&self, wait: Duration) -> bool {
+        let mut settled = self.settled.clone();
+        matches!(timeout(wait, settled.wait_for(|settled| *settled)).await, Ok(Ok(_)))
+    }
+
+    /// Stops in order: no new requests, those under way end within the bound, then the children.
+    pub async fn stop(self) {
+        let drain = self.config.gateway.limits.drain;
+        self.draining.cancel();
+        self.listeners.close();
+        let drained = async {
+            self.front.drain().await;
+            self.listeners.wait().await;
+        };
+        if timeout(drain, drained).await.is_err() {
+            tracing::warn!(?drain, "requests were still under way after the drain");
+        }
+        self.stopping.cancel();
+        self.keepers.close();
+        if timeout(CHILDREN_END_WAIT, self.keepers.wait()).await.is_err() {
+            tracing::error!(wait = ?CHILDREN_END_WAIT, "children did not end in time");
+        }
+    }
+}
+
+async fn reap(front: Arc<Front>, stop: CancellationToken) {
+    let mut ticks = interval(REAP_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => front.reap(),
+        }
+    }
+}
+
+fn naming(config: &Config) -> Naming {
+    let gateway = &config.gateway;
+    Naming {
+        separator: gateway.separator.clone(),
+        name_max: gateway.name_max,
+        page_entries: gateway.limits.page_entries,
+        ttl: gateway.limits.catalog_ttl,
+        instructions: gateway.instructions.clone(),
+    }
+}
+
+fn mounted(entry: &MountConfig, serve: BoxServe) -> Mounted {
+    let rules = |shape: &config::Shape| {
+        let hide = shape.clone();
+        Rules {
+            hidden: Box::new(move |name| hide.hide.iter().any(|glob| glob.matches(name))),
+            renamed: shape.rename.clone(),
+        }
+    };
+    Mounted {
+        name: entry.name.as_str().into(),
+        prefix: entry.prefix.as_str().into(),
+        shape: Shape {
+            tools: rules(&entry.tools),
+            prompts: rules(&entry.prompts),
+            keep_uris: entry.resources == config::Resources::Keep,
+        },
+        serve,
+    }
+}
+
+fn policy(entry: &MountConfig) -> MountSettings {
+    let remote = matches!(entry.link, LinkConfig::Http { .. });
+    MountSettings {
+        name: entry.name.as_str().into(),
+        timeout: entry.timeout,
+        timeout_max: entry.timeout_max,
+        timeout_dial: if remote { entry.timeout_connect } else { entry.timeout_start },
+        calls_in_flight_max: entry.calls_in_flight_max,
+        pages_max: entry.pages_max,
+        entries_max: entry.entries_max,
+        remote,
+    }
+}
+
+fn pin(era: config::EraPin) -> connect::EraPin {
+    match era {
+        config::EraPin::Auto => connect::EraPin::Auto,
+        config::EraPin::Legacy => connect::EraPin::Legacy,
+        config::EraPin::Modern => connect::EraPin::Modern,
+    }
+}
+
+fn dial(entry: &MountConfig, children: &Children) -> Result<Arc<dyn Dial>, String> {
+    let name = entry.name.as_str();
+    Ok(match &entry.link {
+        LinkConfig::InProcess { child } => {
+            let make = children.get(child.as_str()).ok_or_else(|| {
+                let known: Vec<_> = children.keys().copied().collect();
+                let known = known.join(", ");
+                format!("mounts.{name}.in_process: no child `{child}` here; known are {known}")
+            })?;
+            Arc::new(InProcessDial::new(name, make()))
+        }
+        LinkConfig::Process { command, args, env, cwd } => {
+            let mut settings = StdioSettings::new(name, command.as_str());
+            settings.args = args.iter().map(|arg| arg.expose().to_owned()).collect();
+            settings.env =
+                env.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
+            settings.cwd = cwd.clone();
+            settings.era = pin(entry.era);
+            settings.probe_wait = entry.probe_wait;
+            settings.message_bytes_max = entry.result_bytes_max;
+            Arc::new(StdioDial::new(settings))
+        }
+        LinkConfig::Http { url, shown, headers } => {
+            let settings = http(entry, url, shown, headers)?;
+            Arc::new(HttpDial::new(settings)?)
+        }
+    })
+}
+
+fn http(
+    entry: &MountConfig,
+    url: &config::Secret,
+    shown: &str,
+    headers: &[(String, config::Secret)],
+) -> Result<HttpSettings, String> {
+    let name = entry.name.as_str();
+    let bad = |what: &str| format!("mounts.{name}.{what} is not usable as it is");
+    let header = |(key, value): &(String, config::Secret)| {
+        let wrong = || bad(&format!("headers.{key}"));
+        let key = http::HeaderName::try_from(key.as_str()).map_err(|_| wrong())?;
+        let mut value = http::HeaderValue::try_from(value.expose()).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        Ok((key, value))
+    };
+    Ok(HttpSettings {
+        mount: name.into(),
+        url: url.expose().parse().map_err(|_| bad("url"))?,
+        shown: shown.to_owned(),
+        headers: headers.iter().map(header).collect::<Result<_, String>>()?,
+        era: pin(entry.era),
+        message_bytes_max: entry.result_bytes_max,
+        connect_timeout: entry.timeout_connect,
+    })
+}
