@@ -283,7 +283,7 @@ fn dial(entry: &MountConfig, children: &Children) -> Result<Arc<dyn Dial>, Strin
         }
         LinkConfig::Http { url, shown, headers } => {
             let settings = http(entry, url, shown, headers)?;
-            Arc::new(HttpDial::new(settings)?)
+            Arc::new(HttpDial::new(settings).map_err(|fault| fault.text)?)
         }
     })
 }
