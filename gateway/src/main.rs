@@ -1,2 +1,12 @@
-//! The program `gateway`.
-fn main() {}
+//! The program `gateway`: reads the command line and runs one command.
+
+mod args;
+mod program;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    program::main(args::Cli::parse())
+}

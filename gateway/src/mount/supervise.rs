@@ -93,8 +93,7 @@ impl Mount {
             false => (State::Down, pauses.next()),
         };
         let log = fault.log.as_deref().unwrap_or_default();
-        let again_s = pause.as_secs();
-        tracing::warn!(mount = %self.name(), reason = fault.text, log, again_s, "not reached");
+        tracing::warn!(mount = %self.name(), reason = fault.text, log, again_after = ?pause, "not reached");
         self.set(state, &fault.text, Some(pause));
         pause
     }

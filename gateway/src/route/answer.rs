@@ -27,7 +27,8 @@ impl Snapshot {
         call.mirrored = Arc::clone(&target.mirrored);
         let mounted = self.mounted(&target)?;
         let method = call.method.clone();
-        let reply = mounted.serve.serve(call).await?;
+        let served = mounted.serve.serve(call).await;
+        let reply = served.map_err(|fault| Self::unlisted(view, kind, &asked, fault))?;
         Ok(match (exposes(view, mounted), &method) {
             (false, _) => reply,
             (true, Method::ToolsCall) => with(reply, mounted, rewrite::tool_result),

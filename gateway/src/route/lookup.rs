@@ -55,6 +55,25 @@ impl Snapshot {
         }
     }
 
+    /// What the child said of a name that no list shows, with the nearest that one does: the child
+    /// was asked in case it knows more than it lists (check 165).
+    pub(super) fn unlisted(view: &View, kind: Named, asked: &str, fault: Fault) -> Fault {
+        let (targets, pages, word) = match kind {
+            Named::Tool => (&view.tool_targets, &view.tools, "tool"),
+            Named::Prompt => (&view.prompt_targets, &view.prompts, "prompt"),
+        };
+        match &fault.kind {
+            Kind::Child(child)
+                if child.code == error::INVALID_PARAMS && !targets.contains_key(asked) =>
+            {
+                let nearest = nearest(asked, pages.keys());
+                let said = &child.message;
+                Fault::invalid(format!("no {word} is named `{asked}`{nearest} ({said})"))
+            }
+            _ => fault,
+        }
+    }
+
     fn rules(&self, place: usize, kind: Named) -> Option<&Rules> {
         let shape = &self.mounts.get(place)?.shape;
         Some(match kind {
@@ -106,6 +125,11 @@ impl Snapshot {
             let place = self.place_of(endpoint);
             return place.map(|place| to(place, asked.to_owned())).ok_or_else(|| missing(asked));
         }
+        let owners = view.own_uris.get(asked).map(Vec::as_slice).unwrap_or_default();
+        if let [place] = owners {
+            // A listed URI is surer than the shape of one that is not.
+            return Ok(to(*place, asked.to_owned()));
+        }
         for candidate in uri::candidates(asked) {
             let place = self.mounts.iter().position(|mounted| {
                 *mounted.prefix == *candidate && !candidate.is_empty() && !mounted.shape.keep_uris
@@ -115,10 +139,8 @@ impl Snapshot {
                 return Ok(to(place, own));
             }
         }
-        let owners = view.own_uris.get(asked).map(Vec::as_slice).unwrap_or_default();
-        match self.one_of(owners.to_vec(), asked)? {
-            Some(place) => return Ok(to(place, asked.to_owned())),
-            None => {}
+        if let Some(place) = self.one_of(owners.to_vec(), asked)? {
+            return Ok(to(place, asked.to_owned()));
         }
         let fitting = view.open_templates.iter();
         let fitting = fitting.filter(|(start, _)| asked.starts_with(start.as_str()));

@@ -1,0 +1,129 @@
+//! `gateway run`: serves until a signal, then drains.
+
+use gateway::config::Source;
+use gateway::control::MountReport;
+use gateway::{Gateway, Listening};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::output::{lines, note, say, short, table};
+use super::{End, load};
+use crate::args::RunArgs;
+
+/// The exit code of a program that a second Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+pub(super) async fn run(args: &RunArgs) -> End {
+    let mut flags = match load::flags(&args.set) {
+        Ok(flags) => flags,
+        Err(end) => return end,
+    };
+    for (key, value) in [("gateway.listen", &args.listen), ("gateway.admin", &args.admin)] {
+        if let Some(value) = value {
+            flags.push((key.to_owned(), value.clone()));
+        }
+    }
+    let loaded = match load::load_or_end(args.file.as_ref(), flags) {
+        Ok(loaded) => loaded,
+        Err(end) => return end,
+    };
+    let stop = match signals() {
+        Ok(stop) => stop,
+        Err(fault) => return End::Failed(format!("no signals: {fault}")),
+    };
+    let gateway = match Gateway::start(loaded.config, &load::children()) {
+        Ok(gateway) => gateway,
+        Err(text) => return End::Wrong(text),
+    };
+    if args.stdio {
+        gateway.serve_stdio(stop).await;
+        gateway.stop().await;
+        return End::Well;
+    }
+    let listening = match gateway.listen().await {
+        Ok(listening) => listening,
+        Err(text) => {
+            gateway.stop().await;
+            return End::Failed(text);
+        }
+    };
+    say(&endpoints(&gateway, listening));
+    let settle = gateway.config().gateway.limits.settle;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _settled = gateway.settled(settle) => {
+            say(&format!("\n{}\n", mounts(&gateway.mounts())));
+            say(&format!(
+                "connect a client, for example:\n  claude mcp add --transport http gateway \
+                 http://{}/mcp\nCtrl-C stops.",
+                listening.mcp
+            ));
+        }
+    }
+    stop.cancelled().await;
+    tracing::info!("draining");
+    gateway.stop().await;
+    End::Well
+}
+
+fn endpoints(gateway: &Gateway, listening: Listening) -> String {
+    let from = match &gateway.config().source {
+        Source::File(path) => path.display().to_string(),
+        Source::Embedded => "the built-in routing.toml".to_owned(),
+    };
+    let mut text = format!(
+        "gateway {} with {from}\nendpoint   http://{}/mcp",
+        env!("CARGO_PKG_VERSION"),
+        listening.mcp
+    );
+    if let Some(admin) = listening.admin {
+        text.push_str(&format!("\nadmin      http://{admin}/mounts"));
+    }
+    text
+}
+
+/// What each mount offers, as a table.
+pub(super) fn mounts(reports: &[MountReport]) -> String {
+    const REASON_MAX: usize = 100;
+    let mut table = table(&[
+        "mount", "prefix", "state", "speaks", "tools", "resources", "templates", "prompts", "",
+    ]);
+    for report in reports {
+        let count = |count: usize| count.to_string();
+        let prefix = if report.prefix.is_empty() { "(none)" } else { &report.prefix };
+        table.add_row([
+            report.name.clone(),
+            prefix.to_owned(),
+            report.state.to_owned(),
+            report.speaks.clone().unwrap_or_default(),
+            count(report.tools),
+            count(report.resources),
+            count(report.templates),
+            count(report.prompts),
+            short(&report.reason, REASON_MAX),
+        ]);
+    }
+    lines(&table)
+}
+
+/// A token that SIGINT or SIGTERM cancels; a second signal ends the program at once.
+fn signals() -> std::io::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        for second in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if second {
+                note("gateway: stopped at once; children end as their input closes");
+                std::process::exit(INTERRUPTED);
+            }
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}
