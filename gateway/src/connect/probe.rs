@@ -46,7 +46,7 @@ pub(super) enum Peer {
 pub(super) struct Unmet {
     /// The fault.
     pub(super) fault: Fault,
-    /// The connection was lost before the first question was answered: some servers die of one
+    /// The connection was lost while the first question was unanswered: some servers die of one
     /// that they do not know.
     pub(super) died_of_probe: bool,
 }
@@ -92,7 +92,11 @@ pub(super) async fn meet(
             };
             tokio::select! {
                 biased;
-                peer = greet(wire, Version::NEWEST_LEGACY, events.clone()) => peer,
+                peer = greet(wire, Version::NEWEST_LEGACY, events.clone()) => {
+                    // A slow child may just have got to the first question, and died of it.
+                    let died_of_probe = wire.why_lost().is_some();
+                    peer.map_err(|unmet| Unmet { died_of_probe, ..unmet })
+                }
                 (version, about) = late => Ok(speak_modern(wire, version, *about, events).await),
             }
         }

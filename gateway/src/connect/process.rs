@@ -87,6 +87,11 @@ impl Process {
         }
     }
 
+    /// How the process ended, once it has.
+    pub(super) fn how_ended(&self) -> Option<String> {
+        self.ended.borrow().clone()
+    }
+
     /// Waits for the end of the process and its group, its input being closed already; then
     /// SIGTERM, then SIGKILL. Returns when nothing of the group is left, or nothing more helps.
     pub(super) async fn close(&self) {

@@ -204,7 +204,8 @@ impl Link for StdioLink {
         Box::pin(async {
             self.lines.hang_up();
             self.process.close().await;
-            self.lines.wire.end("the gateway closed the connection");
+            let how = self.process.how_ended();
+            self.lines.wire.end(how.as_deref().unwrap_or("the gateway closed the connection"));
         })
     }
 }

@@ -124,6 +124,17 @@ async fn a_death_before_the_first_answer_is_told_apart() {
     assert!(found.starts_with("died"), "{found}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_child_that_dies_of_the_probe_after_its_time_is_told_apart_too() {
+    let found = met(PROBE, async |mut child| {
+        child.request("server/discover").await;
+        child.request("initialize").await;
+        None
+    })
+    .await;
+    assert!(found.starts_with("died"), "{found}");
+}
+
 #[tokio::test]
 async fn a_pinned_modern_child_is_never_greeted() {
     let refused = met(Plan::Modern, async |mut child| {
