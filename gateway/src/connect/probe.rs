@@ -1,4 +1,4 @@
-//! Finding out the era of a child on a wire: one question, and what its answer tells (digest 1.12.4).
+//! Finding out the era of a child on a wire: one question, and what its answer tells.
 
 use std::pin::pin;
 use std::sync::Arc;
