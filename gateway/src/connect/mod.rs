@@ -2,3 +2,21 @@
 
 mod dialect;
 mod identity;
+mod pin;
+mod unreachable;
+mod wire;
+mod discover;
+mod subscriptions;
+mod legacy;
+mod changes;
+mod modern;
+mod probe;
+mod process;
+mod stdio;
+mod in_process;
+#[cfg(test)]
+mod scripted;
+
+pub use in_process::InProcessDial;
+pub use pin::EraPin;
+pub use stdio::{StdioDial, StdioSettings};

@@ -1,0 +1,228 @@
+//! A connection in the legacy era: handshake, session, requests of the child.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::capabilities::ServerCapabilities;
+use protocol::json::{self, Members, ObjectWriter};
+use protocol::method::notice;
+use protocol::{ErrorObject, Method, Raw, Version, error};
+use tokio::sync::mpsc;
+
+use super::dialect::{child_error, legacy_params, legacy_reply};
+use super::discover;
+use super::identity::IDENTITY;
+use super::subscriptions::Subscriptions;
+use super::unreachable::unreachable;
+use super::wire::{Answer, Hear, Wire};
+use crate::call::{About, Call, Event, Fault, List, Reply};
+
+/// Resources that one listen may subscribe to; the rest is not acknowledged.
+const SUBSCRIPTIONS_MAX: usize = 256;
+/// How long a child may take to answer `initialize`; `npx` and `uvx` load programs before that.
+const HANDSHAKE_WAIT: Duration = Duration::from_secs(60);
+
+/// A legacy session over a wire.
+pub(super) struct Legacy {
+    wire: Arc<Wire>,
+    ear: Arc<Ear>,
+    about: About,
+}
+
+impl Legacy {
+    /// Shakes hands, offering `offered` first, which must be a legacy version (check 42).
+    ///
+    /// # Errors
+    /// [`crate::call::Kind::Unreachable`] when the child refuses, speaks no legacy version or is
+    /// lost.
+    pub(super) async fn greet(
+        wire: Arc<Wire>,
+        offered: Version,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, Fault> {
+        let ear = Arc::new(Ear { events, subscriptions: Subscriptions::default() });
+        wire.heard_by(ear.clone());
+        let result = match initialize(&wire, offered).await? {
+            Ok(result) => Ok(result),
+            Err(refused) => {
+                let other = discover::newest(&discover::supported(refused.data.as_ref()), false);
+                match other.filter(|other| *other != offered) {
+                    Some(other) => initialize(&wire, other).await?,
+                    None => Err(refused),
+                }
+            }
+        };
+        let refused = |error: ErrorObject| {
+            let text = format!("it refused `initialize`: {} ({})", error.message, error.code);
+            unreachable(wire.mount(), &text)
+        };
+        let about = read_about(&result.map_err(refused)?)
+            .map_err(|text| unreachable(wire.mount(), &text))?;
+        wire.notify(notice::INITIALIZED, &Raw::default());
+        Ok(Self { wire, ear, about })
+    }
+
+    /// Answers one call.
+    pub(super) async fn serve(&self, call: Call) -> Result<Reply, Fault> {
+        if call.method == Method::Listen {
+            return self.listen(&call).await;
+        }
+        let id = self.wire.fresh_id();
+        let params = legacy_params(&call, id)?;
+        let progress = call.wants_progress.then(|| call.back.clone());
+        match self.wire.request(id, &call.method, &params, progress).await? {
+            Ok(result) => legacy_reply(result, self.wire.mount()),
+            Err(error) => Err(child_error(&call, error)),
+        }
+    }
+
+    /// What the child said of itself in the handshake.
+    pub(super) fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Whether the child announced that it tells of changes: it does so unasked.
+    pub(super) fn tells_changes(&self, list: List) -> bool {
+        match list {
+            List::Tools => self.about.capabilities.tools_changed,
+            List::Prompts => self.about.capabilities.prompts_changed,
+            List::Resources => self.about.capabilities.resources_changed,
+        }
+    }
+
+    /// Pings the child. Any answer is a sign of life, an error too.
+    pub(super) async fn probe(&self) -> Result<(), Fault> {
+        let id = self.wire.fresh_id();
+        self.wire.request(id, &Method::Ping, &Raw::default(), None).await.map(drop)
+    }
+
+    /// A modern listen, as subscriptions to single resources.
+    async fn listen(&self, call: &Call) -> Result<Reply, Fault> {
+        let asked = subscribed_uris(&call.params)?;
+        let id = self.wire.fresh_id();
+        // Before the subscriptions, so that no update falls between their answers and this.
+        let open = self.ear.subscriptions.listen(id, asked.clone(), call.back.clone());
+        let mut shares = Vec::new();
+        if self.about.capabilities.subscribe {
+            for uri in asked {
+                shares.extend(self.ear.subscriptions.share(&self.wire, uri).await);
+            }
+        }
+        let uris: Vec<String> = shares.iter().map(|share| share.uri().to_owned()).collect();
+        let quoted: Vec<String> = uris.iter().map(|uri| json::quoted(uri)).collect();
+        let honoured = json::array(quoted.iter().map(String::as_str));
+        let honoured = ObjectWriter::new().raw("resourceSubscriptions", &honoured).finish();
+        let acknowledged = ObjectWriter::new().raw("notifications", &honoured).finish();
+        if !open.acknowledge(uris, acknowledged) {
+            return Ok(Reply::complete(Raw::default()));
+        }
+        tokio::select! {
+            () = open.full.notified() => Ok(Reply::complete(Raw::default())),
+            why = self.wire.lost() => Err(unreachable(self.wire.mount(), &why)),
+        }
+    }
+}
+
+async fn initialize(wire: &Wire, offered: Version) -> Result<Answer, Fault> {
+    let params = ObjectWriter::new().string("protocolVersion", offered.as_str());
+    let params = params.raw("capabilities", "{}").raw("clientInfo", IDENTITY).finish();
+    let id = wire.fresh_id();
+    let answer = wire.request(id, &Method::Initialize, &params, None);
+    tokio::time::timeout(HANDSHAKE_WAIT, answer).await.unwrap_or_else(|_| {
+        let text = format!("no answer to `initialize` within {} s", HANDSHAKE_WAIT.as_secs());
+        Err(unreachable(wire.mount(), &text))
+    })
+}
+
+fn read_about(result: &Raw) -> Result<About, String> {
+    let bad = |fault| format!("its answer to `initialize` is none: {fault}");
+    let members = Members::read(result).map_err(bad)?;
+    let named = members.get_string("protocolVersion").unwrap_or_default();
+    let version = Version::read(&named).filter(|version| !version.is_modern());
+    let version = version.ok_or_else(|| {
+        format!(
+            "it answered `initialize` with the version `{named:.40}`, and the newest that a \
+             handshake can end with is {}",
+            Version::NEWEST_LEGACY
+        )
+    })?;
+    let capabilities = result.slice(members.get("capabilities").unwrap_or("{}"));
+    let info = members.get("serverInfo").filter(|text| text.starts_with('{'));
+    Ok(About {
+        speaks: version.era().to_string(),
+        server_info: info.map(|text| result.slice(text)),
+        capabilities: ServerCapabilities::read(&capabilities).map_err(bad)?,
+        instructions: members.get_string("instructions").map(|text| text.into_owned()),
+    })
+}
+
+/// The URIs of a listen, each once.
+fn subscribed_uris(params: &Raw) -> Result<Vec<String>, Fault> {
+    let bad = |fault| Fault::invalid(format!("params: {fault}"));
+    let members = Members::read(params).map_err(bad)?;
+    let filter = Members::read(members.get("notifications").unwrap_or("{}")).map_err(bad)?;
+    let list = filter.get("resourceSubscriptions").unwrap_or("[]");
+    let texts = json::elements(list).ok_or_else(|| {
+        Fault::invalid("params.notifications.resourceSubscriptions: expected an array of strings")
+    })?;
+    let mut uris: Vec<String> = Vec::new();
+    for uri in texts.into_iter().filter_map(json::string) {
+        if uris.len() < SUBSCRIPTIONS_MAX && !uris.iter().any(|known| **known == *uri) {
+            uris.push(uri.into_owned());
+        }
+    }
+    Ok(uris)
+}
+
+/// What the child says by itself.
+struct Ear {
+    events: mpsc::Sender<Event>,
+    subscriptions: Subscriptions,
+}
+
+impl Hear for Ear {
+    fn notification(&self, wire: &Wire, method: &str, params: Raw) {
+        let changed = |list| {
+            // A full queue holds an event that makes the mount look again anyway.
+            let _full = self.events.try_send(Event::Changed(list));
+        };
+        match method {
+            notice::TOOLS_CHANGED => changed(List::Tools),
+            notice::PROMPTS_CHANGED => changed(List::Prompts),
+            notice::RESOURCES_CHANGED => changed(List::Resources),
+            notice::RESOURCE_UPDATED => {
+                let members = Members::read(&params).ok();
+                match members.as_ref().and_then(|members| members.get_string("uri")) {
+                    Some(uri) => self.subscriptions.updated(&uri, &params),
+                    None => wire.odd("an update of a resource without a uri"),
+                }
+            }
+            // Nothing in it says whose call it belongs to (digest 2.3 row 16).
+            notice::MESSAGE => {
+                tracing::debug!(target: "child", mount = wire.mount(), "{}", params.as_str());
+            }
+            _ => tracing::debug!(target: "child", mount = wire.mount(), "ignored: {method}"),
+        }
+    }
+
+    fn request(&self, wire: &Wire, id: &Raw, method: &str, _params: Raw) {
+        let answer = match method {
+            "ping" => Ok(Raw::default()),
+            "roots/list" => Err(ErrorObject::new(
+                error::METHOD_NOT_FOUND,
+                "roots/list: this client did not declare `roots`",
+            )),
+            "sampling/createMessage" | "elicitation/create" => Err(ErrorObject::new(
+                error::INVALID_PARAMS,
+                format!("{method}: this client did not declare it"),
+            )),
+            _ => Err(ErrorObject::new(
+                error::METHOD_NOT_FOUND,
+                format!("`{method:.80}` is unknown to this client"),
+            )),
+        };
+        if !wire.answer(id, &answer) {
+            wire.odd("it takes no messages: the answer to a request of its own was left out");
+        }
+    }
+}
