@@ -1,0 +1,269 @@
+//! `[gateway]`: what faces the clients.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use figment::value::Value;
+use http::Uri;
+use http::uri::Authority;
+
+use super::expand;
+use super::keys::{
+    ADMIN, HOSTS, INSTRUCTIONS, KEY, Key, LIMITS_TABLE, LISTEN, NAME_MAX, ORIGINS, SEPARATOR,
+};
+use super::limits::{self, Limits};
+use super::reading::{At, Found, Layer, Reading};
+use super::secret::Secret;
+use super::shown::quoted;
+use super::suggest::nearest;
+use super::table::{Table, described, did_you_mean};
+
+/// Fewest characters of the key: less can be guessed.
+const KEY_CHARS_MIN: usize = 32;
+
+/// Most bytes of the instructions; clients put them into a model's context.
+const INSTRUCTIONS_BYTES_MAX: usize = 64 << 10;
+
+/// What faces the clients: addresses, names, sessions and limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// Address and port of the endpoints. Default `127.0.0.1:8808`.
+    pub listen: SocketAddr,
+    /// Address and port of the administration; `None` when it is `"off"`. Default
+    /// `127.0.0.1:8809`.
+    pub admin: Option<SocketAddr>,
+    /// Stands between prefix and name: `_` (default), `__`, `-` or `.`.
+    pub separator: String,
+    /// Characters of the longest name shown to clients. Default 128, from 16 to 256.
+    pub name_max: usize,
+    /// Seals session ids; at least 32 characters. Without it the gateway makes one up at its
+    /// start.
+    pub key: Option<Secret>,
+    /// `Host` values, in lower case, accepted besides loopback names and the address of `listen`.
+    /// Default none.
+    pub hosts: Vec<String>,
+    /// `Origin` values, in lower case, accepted besides loopback ones. Default none.
+    pub origins: Vec<String>,
+    /// Put first in the instructions that clients get; at most 64 KiB. Default none.
+    pub instructions: Option<String>,
+    /// A bound on everything.
+    pub limits: Limits,
+}
+
+/// Takes the gateway out of its table.
+pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig {
+    let (listen, admin) = addresses(&mut table, reading);
+    let separator = table.choice(&SEPARATOR, reading);
+    let name_max = table.count(&NAME_MAX, reading);
+    let key = key(&mut table, reading);
+    let hosts = table.texts(&HOSTS, reading);
+    let hosts = hosts.into_iter().filter_map(|found| host(&found, reading)).collect::<Vec<_>>();
+    if let Some(listen) = &listen
+        && listen.value.ip().is_unspecified()
+        && hosts.is_empty()
+    {
+        let message = "other machines can connect, but no `hosts` are allowed";
+        let help = "list the names by which clients reach it: hosts = [\"gateway.example.com\"]";
+        reading.odd(&listen.at, message, help);
+    }
+    let origins = table.texts(&ORIGINS, reading);
+    let origins = origins.into_iter().filter_map(|found| origin(&found, reading)).collect();
+    let instructions = instructions(&mut table, reading);
+    let limits = table.table(&LIMITS_TABLE, reading).unwrap_or_else(|| {
+        // Only after a problem: the defaults hold this table always.
+        let empty = Found { value: Value::from(figment::value::Dict::new()), at: table.at.clone() };
+        Table::open(empty, super::keys::LIMITS, reading)
+    });
+    let limits = limits::read(limits, reading);
+    table.close(reading);
+    GatewayConfig {
+        listen: listen.map_or(NOWHERE, |listen| listen.value),
+        admin,
+        separator: separator.map_or("", |separator| separator.value).to_owned(),
+        name_max,
+        key,
+        hosts,
+        origins,
+        instructions,
+        limits,
+    }
+}
+
+/// Stands for an address that could not be read, until the problem is told.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn addresses(
+    table: &mut Table,
+    reading: &mut Reading<'_>,
+) -> (Option<Found<SocketAddr>>, Option<SocketAddr>) {
+    let listen = address_text(table, &LISTEN, reading);
+    let listen = listen.and_then(|found| address(&LISTEN, found, reading));
+    let admin = address_text(table, &ADMIN, reading).filter(|found| found.value != "off");
+    let Some(admin) = admin else { return (listen, None) };
+    let admin = address(&ADMIN, admin, reading);
+    if let (Some(listen), Some(admin)) = (&listen, &admin)
+        && listen.value == admin.value
+        && admin.value.port() != 0
+    {
+        // The one that somebody wrote is the one to change.
+        let (at, other) = match admin.at.layer {
+            Layer::Default => (&listen.at, &admin.at),
+            _ => (&admin.at, &listen.at),
+        };
+        let message = format!("the same address as `{}`", other.path);
+        reading.wrong(at, message, "give the two different ports");
+    }
+    if let Some(admin) = &admin
+        && !admin.value.ip().is_loopback()
+    {
+        let message = "other machines can reach the administration, which asks nobody who they are";
+        reading.odd(&admin.at, message, "listen on 127.0.0.1, or write \"off\"");
+    }
+    (listen, admin.map(|admin| admin.value))
+}
+
+/// Takes the text of an address; a bare port is understood well enough to say what to write.
+fn address_text(table: &mut Table, key: &Key, reading: &mut Reading<'_>) -> Option<Found<String>> {
+    let found = table.take(key, reading)?;
+    match &found.value {
+        Value::String(_, text) => {
+            let text = text.clone();
+            Some(found.with(text))
+        }
+        Value::Num(..) if found.value.to_i128().is_some() => {
+            let port = found.value.to_i128().unwrap_or_default();
+            let message = format!("expected an address with a port, found {port}");
+            let help = match u16::try_from(port) {
+                Ok(port) => found.at.write(&format!("\"127.0.0.1:{port}\"")),
+                Err(_) => String::new(),
+            };
+            reading.wrong(&found.at, message, help);
+            None
+        }
+        other => {
+            let came = described(other);
+            let message = format!("expected an address such as \"127.0.0.1:8808\", found {came}");
+            let is_off = key.name == ADMIN.name && matches!(other, Value::Bool(_, false));
+            let help = if is_off { found.at.write("\"off\"") } else { String::new() };
+            reading.wrong(&found.at, message, help);
+            None
+        }
+    }
+}
+
+/// Reads an address; no name but `localhost` is looked up.
+fn address(
+    key: &Key,
+    found: Found<String>,
+    reading: &mut Reading<'_>,
+) -> Option<Found<SocketAddr>> {
+    let text = found.value.trim();
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse::<u16>().ok());
+    if let Some(port) = local {
+        return Some(found.with(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(found.with(address));
+    }
+    let is_admin = key.name == ADMIN.name;
+    let off = if is_admin { ", or \"off\"" } else { "" };
+    let came = quoted(&found.value);
+    let message = format!("expected an address such as {}{off}, found {came}", key.default);
+    let help = match is_admin && nearest(text, ["off"]).is_some() {
+        true => did_you_mean("\"off\""),
+        false => address_meant(text, key, &found.at),
+    };
+    reading.wrong(&found.at, message, help);
+    None
+}
+
+/// What to write instead of a text that is nearly an address.
+fn address_meant(text: &str, key: &Key, at: &At) -> String {
+    let usual = key.default.trim_matches('"').parse().map_or(0, |usual: SocketAddr| usual.port());
+    let plain = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let plain = plain.map(|rest| rest.trim_end_matches('/'));
+    if let Some(rest) = plain.filter(|rest| rest.parse::<SocketAddr>().is_ok()) {
+        at.write(&format!("\"{rest}\""))
+    } else if let Ok(ip) = text.parse::<IpAddr>() {
+        at.write(&format!("\"{}\"", SocketAddr::new(ip, usual)))
+    } else if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
+        let one = at.write(&format!("\"127.0.0.1:{port}\""));
+        format!("{one} for this machine alone, \"0.0.0.0:{port}\" for every network")
+    } else {
+        "names are not looked up, `localhost` excepted: write an IP address and a port".to_owned()
+    }
+}
+
+fn key(table: &mut Table, reading: &mut Reading<'_>) -> Option<Secret> {
+    let found = table.take(&KEY, reading)?;
+    let at = found.at.clone();
+    let key = expand::secret(found, reading)?;
+    let chars = key.expose().chars().count();
+    if chars < KEY_CHARS_MIN {
+        let message = format!("expected at least {KEY_CHARS_MIN} characters, found {chars}");
+        reading.wrong(&at, message, "make one, for example with `openssl rand -hex 32`");
+    }
+    Some(key)
+}
+
+fn instructions(table: &mut Table, reading: &mut Reading<'_>) -> Option<String> {
+    let found = table.text(&INSTRUCTIONS, reading)?;
+    if found.value.len() > INSTRUCTIONS_BYTES_MAX {
+        let bytes = found.value.len();
+        let message = format!("expected at most {INSTRUCTIONS_BYTES_MAX} bytes, found {bytes}");
+        reading.wrong(&found.at, message, "");
+    }
+    Some(found.value).filter(|text| !text.is_empty())
+}
+
+/// Reads a `Host` value: a name or an address, with or without a port.
+fn host(found: &Found<String>, reading: &mut Reading<'_>) -> Option<String> {
+    let text = found.value.as_str();
+    let is_host = !text.contains(['@', '*']);
+    match text.parse::<Authority>().ok().filter(|host| is_host && !host.host().is_empty()) {
+        Some(host) => return Some(host.as_str().to_lowercase()),
+        None if text.contains('*') => {
+            let message =
+                "names are not patterns: a `*` would let any web page in by DNS rebinding";
+            reading.wrong(&found.at, message, "list the names one by one");
+        }
+        None => {
+            let came = quoted(text);
+            let message = format!("expected a host such as \"example.com\", found {came}");
+            let url = text.parse::<Uri>().ok();
+            let help = match url.as_ref().and_then(Uri::authority) {
+                Some(host) if is_host => found.at.write(&format!("\"{host}\"")),
+                _ => String::new(),
+            };
+            reading.wrong(&found.at, message, help);
+        }
+    }
+    None
+}
+
+/// Reads an `Origin` value: scheme, host and port, nothing behind.
+fn origin(found: &Found<String>, reading: &mut Reading<'_>) -> Option<String> {
+    let text = found.value.as_str();
+    if text.contains('*') || text == "null" {
+        let message = format!("{} would let any web page call the gateway", quoted(text));
+        reading.wrong(&found.at, message, "list the origins one by one");
+        return None;
+    }
+    let url = text.parse::<Uri>().ok();
+    let parts = url.as_ref().and_then(|url| Some((url.scheme_str()?, url.authority()?.as_str())));
+    let parts = parts.filter(|(_, host)| !host.contains('@'));
+    let plain = parts.map(|(scheme, host)| format!("{scheme}://{host}").to_lowercase());
+    match plain {
+        Some(plain) if plain.eq_ignore_ascii_case(text) => return Some(plain),
+        plain => {
+            let came = quoted(text);
+            let message =
+                format!("expected an origin such as \"https://app.example.com\", found {came}");
+            let help = match plain {
+                Some(plain) => found.at.write(&format!("\"{plain}\"")),
+                None => String::new(),
+            };
+            reading.wrong(&found.at, message, help);
+        }
+    }
+    None
+}

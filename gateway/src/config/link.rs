@@ -1,0 +1,377 @@
+//! The way to a mount's child: compiled in, a process, or a remote server.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use super::expand::{self, Expanded};
+use super::keys::{
+    ARGS, COMMAND, CWD, ENV, ERA, HEADERS, IN_PROCESS, Key, MOUNT, PROBE_WAIT, TIMEOUT_CONNECT,
+    TIMEOUT_START, URL, find,
+};
+use super::reading::{At, Found, Layer, Reading};
+use super::secret::Secret;
+use super::shown::{quoted, shown};
+use super::suggest::nearest;
+use super::table::{Table, did_you_mean};
+
+/// The way to a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkConfig {
+    /// A child compiled into the gateway.
+    InProcess {
+        /// The name under which it is compiled in.
+        child: String,
+    },
+    /// A child process.
+    Process {
+        /// The program, found as the shell finds it.
+        command: String,
+        /// Its arguments, at most 1000.
+        args: Vec<Secret>,
+        /// Variables added to its environment, in the order of their names, at most 1000.
+        env: Vec<(String, Secret)>,
+        /// Its working directory; that of the gateway without one.
+        cwd: Option<PathBuf>,
+    },
+    /// A remote child.
+    Http {
+        /// Its endpoint, `http:` or `https:`, which may hold a secret.
+        url: Secret,
+        /// The endpoint for logs: variables are left as `${NAME}`; user, password and query are
+        /// left out.
+        shown: String,
+        /// Headers for every request to it, in the order of their names, at most 1000. Names are
+        /// valid, and none is the protocol's or the connection's own.
+        headers: Vec<(String, Secret)>,
+    },
+}
+
+/// The kinds of children, by the key that makes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChildKind {
+    InProcess,
+    Process,
+    Remote,
+}
+
+impl ChildKind {
+    const ALL: [Self; 3] = [Self::InProcess, Self::Process, Self::Remote];
+
+    fn key(self) -> &'static Key {
+        match self {
+            Self::InProcess => &IN_PROCESS,
+            Self::Process => &COMMAND,
+            Self::Remote => &URL,
+        }
+    }
+}
+
+/// Keys that mean something for one kind of child alone, and whether they are wrong elsewhere or
+/// only do nothing.
+static OF_ONE_KIND: [(&Key, ChildKind, bool); 7] = [
+    (&ARGS, ChildKind::Process, true),
+    (&ENV, ChildKind::Process, true),
+    (&CWD, ChildKind::Process, true),
+    (&HEADERS, ChildKind::Remote, true),
+    (&TIMEOUT_START, ChildKind::Process, false),
+    (&PROBE_WAIT, ChildKind::Process, false),
+    (&TIMEOUT_CONNECT, ChildKind::Remote, false),
+];
+
+/// The kind of a mount's child, if it says exactly one.
+pub(super) fn kind(table: &Table, reading: &mut Reading<'_>) -> Result<ChildKind, NoKind> {
+    let mut named: Vec<ChildKind> =
+        ChildKind::ALL.into_iter().filter(|kind| table.has(kind.key(), reading)).collect();
+    named.sort_by_cached_key(|kind| reading.order(&table.at(kind.key(), reading)));
+    let (kind, others) = match named.split_first() {
+        None => return Err(NoKind::None),
+        Some((kind, others)) => (*kind, others),
+    };
+    for other in others {
+        let first = table.at(kind.key(), reading);
+        let place = reading.brief(&first);
+        let message = format!(
+            "a mount has one child, and this one has `{}` already ({place})",
+            kind.key().name
+        );
+        let at = table.at(other.key(), reading);
+        reading.wrong(&at, message, "make two mounts of them, or remove one of the two keys");
+    }
+    if others.is_empty() { Ok(kind) } else { Err(NoKind::Several) }
+}
+
+/// Why a mount has no kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoKind {
+    /// It names no child; nothing was said of it yet.
+    None,
+    /// It names several.
+    Several,
+}
+
+/// Takes the way to a child out of a mount's table.
+pub(super) fn read(
+    table: &mut Table,
+    kind: ChildKind,
+    reading: &mut Reading<'_>,
+) -> Option<LinkConfig> {
+    refuse_foreign(table, kind, reading);
+    match kind {
+        ChildKind::InProcess => in_process(table, reading),
+        ChildKind::Process => process(table, reading),
+        ChildKind::Remote => remote(table, reading),
+    }
+}
+
+/// Takes out all keys about the child, so that only their table is wrong with them.
+pub(super) fn discard(table: &mut Table, reading: &Reading<'_>) {
+    for key in [&IN_PROCESS, &COMMAND, &ARGS, &ENV, &CWD, &URL, &HEADERS] {
+        table.take(key, reading);
+    }
+}
+
+/// Notes keys that belong to another kind of child.
+fn refuse_foreign(table: &mut Table, kind: ChildKind, reading: &mut Reading<'_>) {
+    let own = kind.key().name;
+    for (key, owner, is_wrong) in OF_ONE_KIND {
+        if owner == kind || !table.has(key, reading) {
+            continue;
+        }
+        let at = table.at(key, reading);
+        let owner = owner.key().name;
+        let message = format!("this belongs to a child with `{owner}`; this one has `{own}`");
+        if is_wrong {
+            reading.wrong(&at, message, "remove it");
+            table.take(key, reading);
+        } else {
+            reading.odd(&at, message, "it has no effect here: remove it");
+        }
+    }
+    if kind == ChildKind::InProcess && table.has(&ERA, reading) {
+        let at = table.at(&ERA, reading);
+        reading.odd(&at, "a compiled-in child has no era", "it has no effect here: remove it");
+    }
+}
+
+fn in_process(table: &mut Table, reading: &mut Reading<'_>) -> Option<LinkConfig> {
+    let found = table.text(&IN_PROCESS, reading)?;
+    if reading.children.contains(&found.value.as_str()) {
+        return Some(LinkConfig::InProcess { child: found.value });
+    }
+    let near = nearest(&found.value, reading.children.iter().copied());
+    let help = match (near, reading.children) {
+        (Some(near), _) => did_you_mean(&format!("\"{near}\"")),
+        (None, []) => "none is compiled into this program".to_owned(),
+        (None, children) => format!("compiled in are: {}", children.join(", ")),
+    };
+    let message = format!("no child {} is compiled in", quoted(&found.value));
+    reading.wrong(&found.at, message, help);
+    None
+}
+
+fn process(table: &mut Table, reading: &mut Reading<'_>) -> Option<LinkConfig> {
+    let command = table.text(&COMMAND, reading);
+    let args = table.texts(&ARGS, reading);
+    let args = args.into_iter().filter_map(|found| {
+        let arg = expand::expanded(&found, reading)?.secret;
+        without_nul(&found.at, &arg, reading).then_some(arg)
+    });
+    let args: Vec<Secret> = args.collect();
+    let mut env = Vec::new();
+    for (name, found) in table.entries(&ENV, reading) {
+        warn_of_stray(&name, &found.at, "a variable", reading);
+        let at = found.at.clone();
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let message = "the name of a variable is not empty and has no `=` in it";
+            reading.wrong(&at.key(), message, "");
+        }
+        if let Some(value) = expand::secret(found, reading)
+            && without_nul(&at, &value, reading)
+        {
+            env.push((name, value));
+        }
+    }
+    env.sort_by(|(one, _): &(String, _), (other, _)| one.cmp(other));
+    let cwd = table.text(&CWD, reading);
+    let cwd = match cwd {
+        Some(found) if plain(&found, reading) => Some(reading.folder.join(found.value)),
+        _ => None,
+    };
+    let command = command.filter(|found| program(found, reading))?.value;
+    Some(LinkConfig::Process { command, args, env, cwd })
+}
+
+/// Whether a program's name is one, rather than a whole command line.
+fn program(found: &Found<String>, reading: &mut Reading<'_>) -> bool {
+    if !plain(found, reading) {
+        return false;
+    }
+    if !is_command_line(&found.value) {
+        return true;
+    }
+    let message = "expected a program alone, found a whole command line";
+    let program = found.value.split_whitespace().next().unwrap_or_default();
+    // What follows is not repeated, nor is a variable: either may be a token.
+    let help = match program.contains('=') {
+        true => "put variables into `env` and arguments into `args`".to_owned(),
+        false => format!("{} and put the rest into `args`", found.at.write(&quoted(program))),
+    };
+    reading.wrong(&found.at, message, help);
+    false
+}
+
+/// Whether a text is a program and its arguments: a path may hold spaces, a bare name does not.
+pub(super) fn is_command_line(text: &str) -> bool {
+    let text = text.trim_start();
+    let end = text.find(char::is_whitespace);
+    end.is_some_and(|end| !text.get(..end).unwrap_or_default().contains(['/', '\\']))
+}
+
+/// Whether a text that is taken as it is holds nothing that people expect to be replaced.
+fn plain(found: &Found<String>, reading: &mut Reading<'_>) -> bool {
+    let text = &found.value;
+    let message = if text.is_empty() || text.contains('\0') {
+        "expected a text that is not empty"
+    } else if text.contains("${") {
+        "variables are not replaced here, only in `args`, `env`, `url`, `headers` and `key`"
+    } else if text.starts_with("~/") {
+        "`~` is not replaced"
+    } else {
+        return true;
+    };
+    reading.wrong(&found.at, message, "write it in full");
+    false
+}
+
+fn without_nul(at: &At, secret: &Secret, reading: &mut Reading<'_>) -> bool {
+    let is_good = !secret.expose().contains('\0');
+    if !is_good {
+        reading.wrong(at, "a NUL character cannot be handed to a process", "remove it");
+    }
+    is_good
+}
+
+/// Warns of a key of the mount that stands below the header of another table.
+fn warn_of_stray(name: &str, at: &At, what: &str, reading: &mut Reading<'_>) {
+    if at.layer == Layer::File && find(MOUNT, name).is_some_and(|key| key.name != "env") {
+        let message = format!("this is {what} called `{name}`, not the mount's `{name}`");
+        let help = "if the mount is meant, move the line above the header of this table";
+        reading.odd(&at.key(), message, help);
+    }
+}
+
+fn remote(table: &mut Table, reading: &mut Reading<'_>) -> Option<LinkConfig> {
+    let url = table.text(&URL, reading);
+    let headers = headers(table, reading);
+    let found = url?;
+    let Expanded { secret, template } = expand::expanded(&found, reading)?;
+    let shown = without_secrets(&template);
+    if !reading.is_lenient || found.value == template && !template.contains("${") {
+        check_url(&found.at, &secret, &shown, reading)?;
+    }
+    Some(LinkConfig::Http { url: secret, shown, headers })
+}
+
+/// A URL for logs: without user, password, query and fragment.
+fn without_secrets(template: &str) -> String {
+    let end = template.find(['?', '#']).unwrap_or(template.len());
+    let (plain, _) = template.split_at(end);
+    let Some((scheme, rest)) = plain.split_once("://") else { return plain.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Checks a URL without repeating what was put into it.
+fn check_url(at: &At, url: &Secret, shown_url: &str, reading: &mut Reading<'_>) -> Option<()> {
+    let url = url.expose();
+    let came = quoted(shown_url);
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let (message, help) = match scheme.as_deref() {
+        Some("http" | "https") => {
+            let parsed = url.parse::<Uri>().ok();
+            let host = parsed.as_ref().and_then(Uri::host).is_some_and(|host| !host.is_empty());
+            if host && !url.contains('#') {
+                return Some(());
+            }
+            (format!("{came} is not a URL of a server"), "write https://host/path".to_owned())
+        }
+        Some(scheme @ ("ws" | "wss" | "unix" | "http+unix")) => {
+            let scheme = shown(scheme);
+            let message = format!("children over `{scheme}:` cannot be mounted yet");
+            (message, "if the server also speaks HTTP, write its https: URL".to_owned())
+        }
+        Some(_) => {
+            let message = format!("expected an http: or https: URL, found {came}");
+            (message, "write https://host/path".to_owned())
+        }
+        None => {
+            let message = format!("expected a URL such as \"https://host/mcp\", found {came}");
+            (message, at.write(&quoted(&format!("https://{shown_url}"))))
+        }
+    };
+    reading.wrong(at, message, help);
+    None
+}
+
+/// Headers that the connection or the protocol sets itself.
+const OWN_HEADERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn headers(table: &mut Table, reading: &mut Reading<'_>) -> Vec<(String, Secret)> {
+    let mut headers = Vec::new();
+    let mut seen: BTreeMap<String, At> = BTreeMap::new();
+    for (name, found) in table.entries(&HEADERS, reading) {
+        warn_of_stray(&name, &found.at, "a header", reading);
+        let at = found.at.clone();
+        let value = expand::secret(found, reading);
+        let lower = name.to_ascii_lowercase();
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            let message = "this is not the name of a header";
+            reading.wrong(&at.key(), message, "write letters, digits and `-`");
+        } else if OWN_HEADERS.contains(&lower.as_str()) || lower.starts_with("mcp-") {
+            let message = "the gateway sets this header itself";
+            reading.wrong(&at.key(), message, "remove it");
+        } else if let Some(other) = seen.get(&lower) {
+            let message = format!("the same header stands here already ({})", reading.brief(other));
+            reading.wrong(&at.key(), message, "upper and lower case are the same: keep one");
+        } else if let Some(value) = value.filter(|value| check_value(&at, value, reading)) {
+            headers.push((name, value));
+        }
+        seen.entry(lower).or_insert(at);
+    }
+    headers.sort_by(|(one, _): &(String, _), (other, _)| one.cmp(other));
+    headers
+}
+
+fn check_value(at: &At, value: &Secret, reading: &mut Reading<'_>) -> bool {
+    let is_good = HeaderValue::from_str(value.expose()).is_ok();
+    if !is_good {
+        let message = "the value holds a character that no header can carry";
+        let help = match value.expose().ends_with(['\n', '\r']) {
+            true => "it ends with a line end: cut that off",
+            false => "line ends and other control characters cannot be sent",
+        };
+        reading.wrong(at, message, help);
+    }
+    is_good
+}

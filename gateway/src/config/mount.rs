@@ -1,0 +1,303 @@
+//! `[mounts.<name>]`: a child, the prefix it stands at, and how it is treated.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use figment::value::Value;
+
+use super::keys::{
+    CALLS_IN_FLIGHT_MAX, ENABLED, ENTRIES_MAX, ERA, MOUNT, PAGES_MAX, PREFIX, PROBE_WAIT, PROMPTS,
+    RESOURCES, RESULT_BYTES_MAX, TIMEOUT, TIMEOUT_CONNECT, TIMEOUT_MAX, TIMEOUT_START, TOOLS,
+};
+use super::link::{self, ChildKind, LinkConfig, NoKind};
+use super::quantity::{self, TIME};
+use super::reading::{At, Found, Layer, Reading};
+use super::shape::{self, Shape};
+use super::shown::{quoted, shown};
+use super::suggest::nearest;
+use super::table::{Table, did_you_mean};
+
+/// Longest name of a mount and longest prefix, in characters.
+const NAME_CHARS_MAX: usize = 31;
+
+/// A child, the prefix it stands at, and how it is treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountConfig {
+    /// The name of its table: a lower-case letter, then at most 30 lower-case letters, digits and
+    /// `-`. No two mounts have the same.
+    pub name: String,
+    /// Put before the child's names, with the grammar of `name`, or empty for none. Default the
+    /// name. No two enabled mounts have the same, unless it is empty.
+    pub prefix: String,
+    /// Whether it is mounted at all. Default true. When false, secrets of `link` that were not
+    /// found are empty.
+    pub enabled: bool,
+    /// The way to the child.
+    pub link: LinkConfig,
+    /// The era of the child. Default found out.
+    pub era: EraPin,
+    /// A call ends after so long without progress. Default 60 s, from 1 ms to 1 d.
+    pub timeout: Duration,
+    /// A call ends after so long in all. Default 10 min, from 1 ms to 7 d; at least `timeout`.
+    pub timeout_max: Duration,
+    /// For connection, probe and handshake of a remote child. Default 10 s, from 1 ms to 10 min.
+    pub timeout_connect: Duration,
+    /// From the start of a child process to the end of its handshake. Default 30 s, from 1 ms to
+    /// 1 h.
+    pub timeout_start: Duration,
+    /// Silence after which a child process counts as legacy. Default 3 s, from 1 ms to 5 min;
+    /// shorter than `timeout_start`.
+    pub probe_wait: Duration,
+    /// Calls at a time to this child. Default 256, from 1 to 100 000.
+    pub calls_in_flight_max: usize,
+    /// Bytes of one message of the child. Default 64 MiB, from 1 KiB to 1 GiB.
+    pub result_bytes_max: usize,
+    /// Pages of one list of the child. Default 1000, from 1 to 100 000.
+    pub pages_max: usize,
+    /// Entries of one list of the child. Default 50 000, from 1 to 1 000 000.
+    pub entries_max: usize,
+    /// What happens to the child's URIs. Default rewritten.
+    pub resources: Resources,
+    /// What is seen of its tools.
+    pub tools: Shape,
+    /// What is seen of its prompts.
+    pub prompts: Shape,
+}
+
+/// Whether the era of a child is found out or known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EraPin {
+    /// Found out when the child is first reached.
+    #[default]
+    Auto,
+    /// Handshake and sessions.
+    Legacy,
+    /// Stateless.
+    Modern,
+}
+
+/// What happens to the URIs of a child's resources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resources {
+    /// The prefix is put into them.
+    #[default]
+    Rewrite,
+    /// They are left as they are.
+    Keep,
+}
+
+/// A mount that was read, and where its prefix was written.
+pub(super) struct Mounted {
+    pub(super) config: MountConfig,
+    prefix_at: At,
+}
+
+/// Takes a mount out of its table. After a problem its way to the child means nothing; nobody
+/// will see it.
+///
+/// `others` are the names of all mounts.
+pub(super) fn read(
+    name: &str,
+    found: Found<Value>,
+    others: &[String],
+    reading: &mut Reading<'_>,
+) -> Mounted {
+    let at = found.at.key();
+    if !is_name(name) {
+        let help = format!("rename it: [mounts.{}]", fixed(name).trim_matches('"'));
+        refuse_name(name, &at, help, reading);
+    }
+    let is_told = !matches!(found.value, Value::Dict(..));
+    let mut table = Table::open(found, MOUNT, reading);
+    let enabled = table.switch(&ENABLED, reading);
+    reading.is_lenient = !enabled;
+    let kind = link::kind(&table, reading);
+    let link = match kind {
+        Ok(kind) => link::read(&mut table, kind, reading),
+        Err(_) => {
+            link::discard(&mut table, reading);
+            None
+        }
+    };
+    reading.is_lenient = false;
+    let prefix = prefix(name, &mut table, reading);
+    // A mount without its way to a child is read to the end all the same: all problems at once.
+    let nowhere = LinkConfig::InProcess { child: String::new() };
+    let mut config = policy(name, link.unwrap_or(nowhere), kind.ok(), &mut table, reading);
+    config.prefix = prefix.value;
+    config.enabled = enabled;
+    let meant = table.close(reading);
+    let is_misspelled = CHILD_KEYS.iter().any(|key| meant.contains(key));
+    if kind == Err(NoKind::None) && !is_misspelled && !is_told {
+        refuse_without_child(name, &at, others, reading);
+    }
+    Mounted { config, prefix_at: prefix.at }
+}
+
+/// Takes everything but the child, the prefix and `enabled`.
+pub(super) fn policy(
+    name: &str,
+    link: LinkConfig,
+    kind: Option<ChildKind>,
+    table: &mut Table,
+    reading: &mut Reading<'_>,
+) -> MountConfig {
+    let times = times(kind, table, reading);
+    let era = table.choice(&ERA, reading).map(|found| found.value);
+    MountConfig {
+        name: name.to_owned(),
+        prefix: name.to_owned(),
+        enabled: true,
+        link,
+        era: match era {
+            Some("legacy") => EraPin::Legacy,
+            Some("modern") => EraPin::Modern,
+            _ => EraPin::Auto,
+        },
+        timeout: times.call,
+        timeout_max: times.call_max,
+        timeout_connect: times.connect,
+        timeout_start: times.start,
+        probe_wait: times.probe,
+        calls_in_flight_max: table.count(&CALLS_IN_FLIGHT_MAX, reading),
+        result_bytes_max: table.bytes(&RESULT_BYTES_MAX, reading),
+        pages_max: table.count(&PAGES_MAX, reading),
+        entries_max: table.count(&ENTRIES_MAX, reading),
+        resources: match table.choice(&RESOURCES, reading).map(|found| found.value) {
+            Some("keep") => Resources::Keep,
+            _ => Resources::Rewrite,
+        },
+        tools: shape::read(table, &TOOLS, reading),
+        prompts: shape::read(table, &PROMPTS, reading),
+    }
+}
+
+/// The keys that name a child.
+const CHILD_KEYS: [&str; 3] = ["in_process", "command", "url"];
+
+struct Times {
+    call: Duration,
+    call_max: Duration,
+    connect: Duration,
+    start: Duration,
+    probe: Duration,
+}
+
+/// Takes the times, of which some depend on each other.
+fn times(kind: Option<ChildKind>, table: &mut Table, reading: &mut Reading<'_>) -> Times {
+    let call = table.time(&TIMEOUT, reading);
+    let call_max = table.time(&TIMEOUT_MAX, reading);
+    let connect = table.time(&TIMEOUT_CONNECT, reading);
+    let start = table.time(&TIMEOUT_START, reading);
+    let probe = table.time(&PROBE_WAIT, reading);
+    if let (Some(call), Some(call_max)) = (&call, &call_max)
+        && call.value > call_max.value
+    {
+        refuse_order(call, "longer than", call_max, reading);
+    }
+    if let (Some(probe), Some(start)) = (&probe, &start)
+        && kind == Some(ChildKind::Process)
+        && probe.value >= start.value
+    {
+        refuse_order(probe, "not shorter than", start, reading);
+    }
+    let duration = |found: Option<Found<u64>>| quantity::duration(found.map_or(0, |f| f.value));
+    Times {
+        call: duration(call),
+        call_max: duration(call_max),
+        connect: duration(connect),
+        start: duration(start),
+        probe: duration(probe),
+    }
+}
+
+/// Notes that a duration is too long beside another, at the one that somebody wrote.
+fn refuse_order(short: &Found<u64>, is: &str, long: &Found<u64>, reading: &mut Reading<'_>) {
+    let name = |found: &Found<u64>| {
+        let key = found.at.path.keys().last().copied().unwrap_or_default();
+        format!(
+            "`{key}` = \"{}\"{}",
+            TIME.write(found.value),
+            match found.at.layer {
+                Layer::Default => " (the default)",
+                _ => "",
+            }
+        )
+    };
+    let message = format!("{} is {is} {}", name(short), name(long));
+    let at = if short.at.layer == Layer::Default { &long.at } else { &short.at };
+    reading.wrong(at, message, "change one of the two");
+}
+
+/// Takes the prefix, which is the mount's name unless given.
+fn prefix(name: &str, table: &mut Table, reading: &mut Reading<'_>) -> Found<String> {
+    match table.text(&PREFIX, reading) {
+        None => Found { value: name.to_owned(), at: table.at.key() },
+        Some(found) => {
+            if !found.value.is_empty() && !is_name(&found.value) {
+                let help =
+                    format!("{}, or \"\" for no prefix", found.at.write(&fixed(&found.value)));
+                refuse_name(&found.value, &found.at, help, reading);
+            }
+            found
+        }
+    }
+}
+
+/// Whether a text has the grammar of names: `[a-z][a-z0-9-]{0,30}`.
+///
+/// No `_`, so that a name can stand before any separator, and within a URI's scheme.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= NAME_CHARS_MAX
+        && name.chars().all(plain)
+}
+
+/// The nearest name of that grammar, in quotes.
+fn fixed(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let fixed: String = lower.chars().map(plain).collect();
+    let start = fixed.trim_matches('-');
+    let start = match start.starts_with(|c: char| c.is_ascii_lowercase()) {
+        true => start.to_owned(),
+        false => format!("m-{start}"),
+    };
+    let fixed: String = start.chars().take(NAME_CHARS_MAX).collect();
+    format!("\"{}\"", fixed.trim_end_matches('-'))
+}
+
+fn refuse_name(name: &str, at: &At, help: String, reading: &mut Reading<'_>) {
+    let grammar = "a lower-case letter, then at most 30 lower-case letters, digits and `-`";
+    reading.wrong(at, format!("expected {grammar}, found {}", quoted(name)), help);
+}
+
+fn refuse_without_child(name: &str, at: &At, others: &[String], reading: &mut Reading<'_>) {
+    let message = "this mount names no child";
+    let near = nearest(name, others.iter().map(String::as_str).filter(|other| *other != name));
+    let help = match near {
+        // A variable that sets a key of a mount that is not there was meant for another.
+        Some(near) if at.layer != Layer::File => {
+            did_you_mean(&format!("the mount `{}`", shown(near)))
+        }
+        _ => "give it one of `in_process`, `command`, `url`".to_owned(),
+    };
+    reading.wrong(at, message, help);
+}
+
+/// Notes enabled mounts that stand at the same prefix.
+pub(super) fn refuse_same_prefix(mounts: &[Mounted], reading: &mut Reading<'_>) {
+    let mut seen: BTreeMap<&str, &Mounted> = BTreeMap::new();
+    let mounts = mounts.iter().filter(|mount| mount.config.enabled);
+    for mount in mounts.filter(|mount| !mount.config.prefix.is_empty()) {
+        let Some(other) = seen.get(mount.config.prefix.as_str()) else {
+            seen.insert(&mount.config.prefix, mount);
+            continue;
+        };
+        let place = reading.brief(&other.prefix_at);
+        let (prefix, name) = (shown(&mount.config.prefix), shown(&other.config.name));
+        let message = format!("the mount `{name}` has the prefix `{prefix}` already ({place})");
+        reading.wrong(&mount.prefix_at, message, "give each mount its own prefix");
+    }
+}

@@ -1,0 +1,230 @@
+//! Configurations that are good: defaults, order, the embedded file.
+
+use std::time::Duration;
+
+use expect_test::expect;
+
+use super::super::{
+    Config, EMBEDDED, EraPin, FileSource, GatewayConfig, Glob, Limits, LinkConfig, MountConfig,
+    Resources, Source, Sources, load,
+};
+use super::{CHILDREN, Given, load_given};
+
+fn load_embedded(text: &'static str, environment: &[(&str, &str)]) -> Config {
+    let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let loaded = load(Sources {
+        file: FileSource::Embedded(text),
+        environment: environment.collect(),
+        flags: Vec::new(),
+        children: CHILDREN,
+    });
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    loaded.config
+}
+
+/// The embedded file with every key and example in use.
+fn uncommented() -> String {
+    let lines = EMBEDDED.lines().map(|line| match line.strip_prefix('#') {
+        Some(code) if !code.is_empty() && !code.starts_with(' ') => code,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_embedded_default_mounts_what_needs_nothing_installed() {
+    let config = load_embedded(EMBEDDED, &[]);
+    assert_eq!(config.source, Source::Embedded);
+    assert_eq!(config.gateway, GatewayConfig::default());
+    let in_process =
+        |name: &str| MountConfig::new(name, LinkConfig::InProcess { child: name.to_owned() });
+    assert_eq!(config.mounts, [in_process("notes"), in_process("toolbox")]);
+}
+
+#[test]
+fn the_commented_keys_of_the_embedded_default_are_good_and_hold_the_defaults() {
+    let environment =
+        &[("DOCS_TOKEN", "t"), ("GATEWAY_SESSION_KEY", "0123456789012345678901234567890123")];
+    let text: &'static str = Box::leak(uncommented().into_boxed_str());
+    let mut config = load_embedded(text, environment);
+    config.gateway.key = None;
+    config.gateway.instructions = None;
+    assert_eq!(config.gateway, GatewayConfig::default());
+    let files = config.mounts.iter().find(|mount| mount.name == "files").unwrap();
+    let mut expected = MountConfig::new("files", files.link.clone());
+    expected.tools = files.tools.clone();
+    assert_eq!(*files, expected);
+    assert!(files.tools.hides("delete_all"));
+}
+
+#[test]
+fn the_embedded_default_names_every_key() {
+    for key in super::super::keys::GATEWAY.iter().chain(super::super::keys::LIMITS) {
+        let written = uncommented().contains(&format!("\n{} = ", key.name));
+        assert!(written || key.name == "limits", "{}", key.name);
+    }
+    for key in super::super::keys::MOUNT.iter().chain(super::super::keys::SHAPE) {
+        let line = format!("\n{} = ", key.name);
+        let table = format!(".{}]", key.name);
+        let text = uncommented();
+        assert!(text.contains(&line) || text.contains(&table), "{}", key.name);
+    }
+}
+
+#[test]
+fn a_file_that_says_nothing_has_the_defaults() {
+    let config = load_given(&Given::default()).unwrap().config;
+    assert_eq!(config.gateway, GatewayConfig::default());
+    assert_eq!(config.gateway.limits, Limits::default());
+    assert!(config.mounts.is_empty());
+    expect![[r#"
+        GatewayConfig {
+            listen: 127.0.0.1:8808,
+            admin: Some(
+                127.0.0.1:8809,
+            ),
+            separator: "_",
+            name_max: 128,
+            key: None,
+            hosts: [],
+            origins: [],
+            instructions: None,
+            limits: Limits {
+                body_bytes_max: 16777216,
+                header_read_timeout: 10s,
+                connections_max: 4096,
+                calls_in_flight_max: 10000,
+                sessions_max: 10000,
+                session_idle: 3600s,
+                session_age_max: 2592000s,
+                page_entries: 1000,
+                listens_max: 10000,
+                drain: 10s,
+                settle: 5s,
+                catalog_ttl: 60s,
+            },
+        }
+    "#]]
+    .assert_debug_eq(&config.gateway);
+    let link = LinkConfig::InProcess { child: "notes".to_owned() };
+    expect![[r#"
+        MountConfig {
+            name: "notes",
+            prefix: "notes",
+            enabled: true,
+            link: InProcess {
+                child: "notes",
+            },
+            era: Auto,
+            timeout: 60s,
+            timeout_max: 600s,
+            timeout_connect: 10s,
+            timeout_start: 30s,
+            probe_wait: 3s,
+            calls_in_flight_max: 256,
+            result_bytes_max: 67108864,
+            pages_max: 1000,
+            entries_max: 50000,
+            resources: Rewrite,
+            tools: Shape {
+                hide: [],
+                rename: [],
+            },
+            prompts: Shape {
+                hide: [],
+                rename: [],
+            },
+        }
+    "#]]
+    .assert_debug_eq(&MountConfig::new("notes", link));
+}
+
+#[test]
+fn mounts_stand_in_the_order_of_the_file() {
+    let text = "\
+[mounts.zebra]
+in_process = \"notes\"
+[mounts.ant.tools]
+hide = [\"x\"]
+[mounts.monkey]
+in_process = \"notes\"
+prefix = \"\"
+[mounts.ant]
+in_process = \"notes\"
+[mounts.bee]
+in_process = \"notes\"
+prefix = \"\"
+";
+    let config = load_given(&Given { text, ..Given::default() }).unwrap().config;
+    let names: Vec<&str> = config.mounts.iter().map(|mount| mount.name.as_str()).collect();
+    assert_eq!(names, ["zebra", "monkey", "ant", "bee"]);
+}
+
+#[test]
+fn every_key_can_be_set() {
+    let text = "\
+[gateway]
+listen = \"localhost:0\"
+admin = \"off\"
+separator = \"__\"
+hosts = [\"Example.com:80\", \"[::1]\"]
+origins = [\"HTTPS://App.example.com\", \"vscode-webview://abc\"]
+
+[gateway.limits]
+body_bytes_max = 2048
+drain = \"0s\"
+
+[mounts.a]
+command = \"/opt/My Programs/server\"
+cwd = \"sub\"
+prefix = \"b\"
+era = \"modern\"
+resources = \"keep\"
+timeout = \"500ms\"
+timeout_max = \"1d\"
+result_bytes_max = \"1KiB\"
+prompts = { rename = { a = \"A b\" } }
+
+[mounts.c]
+prefix = \"b\"
+in_process = \"notes\"
+enabled = false
+";
+    let config = load_given(&Given { text, ..Given::default() }).unwrap().config;
+    assert_eq!(config.gateway.listen, "127.0.0.1:0".parse().unwrap());
+    assert_eq!(config.gateway.admin, None);
+    assert_eq!(config.gateway.hosts, ["example.com:80", "[::1]"]);
+    assert_eq!(config.gateway.origins, ["https://app.example.com", "vscode-webview://abc"]);
+    assert_eq!(config.gateway.limits.drain, Duration::ZERO);
+    let mount = &config.mounts[0];
+    assert_eq!((mount.era, mount.resources), (EraPin::Modern, Resources::Keep));
+    assert_eq!((mount.timeout, mount.result_bytes_max), (Duration::from_millis(500), 1024));
+    let LinkConfig::Process { cwd, .. } = &mount.link else { panic!("a process") };
+    let Source::File(file) = &config.source else { panic!("a file") };
+    assert_eq!(cwd.as_deref(), Some(file.parent().unwrap().join("sub").as_path()));
+}
+
+#[test]
+fn patterns_match_whole_names() {
+    let matches = |pattern: &str, name: &str| Glob::new(pattern).unwrap().matches(name);
+    for (pattern, name) in [
+        ("*", ""),
+        ("a", "a"),
+        ("a*", "a"),
+        ("*_admin", "x_admin"),
+        ("*_admin", "_admin_admin"),
+        ("?ä?", "öäü"),
+        ("a*b*c", "a_b_b_c"),
+        ("**", "x"),
+    ] {
+        assert!(matches(pattern, name), "{pattern} {name}");
+    }
+    for (pattern, name) in
+        [("a", ""), ("a", "ab"), ("?", ""), ("*b", "ba"), ("a*b*c", "a_c_b"), ("A", "a")]
+    {
+        assert!(!matches(pattern, name), "{pattern} {name}");
+    }
+    // Were it exponential, this would not end.
+    assert!(!matches(&"a*".repeat(128), &"a".repeat(127)));
+}

@@ -1,0 +1,75 @@
+//! What people see of good and bad configurations.
+
+mod file;
+mod values;
+mod gateway;
+mod mounts;
+mod links;
+mod secrets;
+mod layered;
+mod good;
+mod guide;
+mod anything;
+
+use std::path::Path;
+
+use expect_test::Expect;
+
+use super::{FileSource, Loaded, Problems, Sources, load};
+
+/// The children that the tests take for compiled in.
+const CHILDREN: &[&str] = &["notes", "toolbox"];
+
+/// Everything a test can say about where a configuration comes from.
+#[derive(Default)]
+struct Given<'a> {
+    text: &'a str,
+    environment: &'a [(&'a str, &'a str)],
+    flags: &'a [(&'a str, &'a str)],
+}
+
+/// Writes the text to `routing.toml` in a folder of its own and loads it.
+fn load_given(given: &Given<'_>) -> Result<Loaded, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    load_in(folder.path(), given)
+}
+
+fn load_in(folder: &Path, given: &Given<'_>) -> Result<Loaded, Problems> {
+    let path = folder.join("routing.toml");
+    std::fs::write(&path, given.text).unwrap();
+    let own = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    };
+    load(Sources {
+        file: FileSource::Path(&path),
+        environment: own(given.environment),
+        flags: own(given.flags),
+        children: CHILDREN,
+    })
+}
+
+/// Loads a text, which must be bad, and compares what is printed; the folder is left out.
+fn check(text: &str, expected: Expect) {
+    check_given(&Given { text, ..Given::default() }, expected);
+}
+
+fn check_given(given: &Given<'_>, expected: Expect) {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = match load_in(folder.path(), given) {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(problems) => problems.to_string(),
+    };
+    expected.assert_eq(&without(folder.path(), &printed));
+}
+
+/// Loads a text, which must be good, and compares its warnings.
+fn check_warnings(given: &Given<'_>, expected: Expect) {
+    let folder = tempfile::tempdir().unwrap();
+    let loaded = load_in(folder.path(), given).unwrap();
+    let printed: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    expected.assert_eq(&without(folder.path(), &printed.join("\n\n")));
+}
+
+fn without(folder: &Path, printed: &str) -> String {
+    printed.replace(&format!("{}/", folder.display()), "")
+}
