@@ -2,3 +2,8 @@
 
 mod dialect;
 mod identity;
+mod pin;
+mod http;
+
+pub use self::http::{HttpDial, HttpSettings};
+pub use pin::EraPin;
