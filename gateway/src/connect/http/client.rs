@@ -140,22 +140,28 @@ fn broken(fault: &hyper_util::client::legacy::Error) -> Broken {
     while let Some(cause) = source {
         log = format!("{log}: {cause}");
         unsent |= cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-        if cause.is::<rustls::Error>() {
-            why = "the TLS handshake failed";
-        } else if cause.to_string().starts_with("dns error") {
-            why = "its name is not found";
-        } else if let Some(io) = cause.downcast_ref::<io::Error>() {
-            why = match io.kind() {
-                io::ErrorKind::ConnectionRefused => "connection refused",
-                io::ErrorKind::TimedOut => "no connection in time",
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no route",
-                io::ErrorKind::InvalidData => "the TLS handshake failed",
-                _ => why,
-            };
-        }
-        source = cause.source();
+        why = said(cause).unwrap_or(why);
+        // The source of an I/O error is that of the error in it, which would be left out.
+        let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        source = within.map(|within| within as &(dyn Error + 'static)).or_else(|| cause.source());
     }
     if unsent { Broken::Unsent { why, log } } else { Broken::Cut { log } }
+}
+
+/// What one cause of a failed connection is in words that name no address.
+fn said(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    if cause.is::<rustls::Error>() {
+        return Some("the TLS handshake failed");
+    }
+    if cause.to_string().starts_with("dns error") {
+        return Some("its name is not found");
+    }
+    match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionRefused => Some("connection refused"),
+        io::ErrorKind::TimedOut => Some("no connection in time"),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Some("no route"),
+        _ => None,
+    }
 }
 
 /// A connector with one bound on all of connecting: name, TCP and TLS.

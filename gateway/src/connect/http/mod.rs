@@ -21,3 +21,6 @@ mod questions;
 
 pub use dial::HttpDial;
 pub use settings::HttpSettings;
+
+#[cfg(test)]
+mod tests;
