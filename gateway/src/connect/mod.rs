@@ -14,9 +14,11 @@ mod probe;
 mod process;
 mod stdio;
 mod in_process;
+mod http;
 #[cfg(test)]
 mod scripted;
 
+pub use self::http::{HttpDial, HttpSettings};
 pub use in_process::InProcessDial;
 pub use pin::EraPin;
 pub use stdio::{StdioDial, StdioSettings};

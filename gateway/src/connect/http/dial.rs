@@ -1,0 +1,89 @@
+//! Opens connections to one remote child, in the era it speaks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::Version;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::client::HttpClient;
+use super::faults::unreachable;
+use super::legacy::LegacyLink;
+use super::modern::{ModernLink, Requests};
+use super::probe::{Verdict, probe};
+use super::settings::HttpSettings;
+use crate::call::{Dial, Event, Fault, Future, Link};
+use crate::connect::EraPin;
+
+/// How long a child counts as legacy without being asked again: servers are upgraded.
+const LEGACY_KEPT: Duration = Duration::from_secs(3600);
+
+/// Opens connections to one remote child.
+pub struct HttpDial {
+    client: HttpClient,
+    /// The child shook hands, with this version asked for, at this time. That a child is modern
+    /// need not be kept: what it says of itself is asked for at each dial, by the same request.
+    legacy: Mutex<Option<(Version, Instant)>>,
+}
+
+impl HttpDial {
+    /// A dialler; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`crate::call::Kind::Invalid`] when the URL is not `http` or `https` with a host;
+    /// [`crate::call::Kind::Internal`] when TLS cannot be set up.
+    pub fn new(settings: HttpSettings) -> Result<Self, Fault> {
+        Ok(Self { client: HttpClient::new(settings)?, legacy: Mutex::new(None) })
+    }
+
+    async fn connect(&self, events: mpsc::Sender<Event>) -> Result<Arc<dyn Link>, Fault> {
+        let pin = self.client.settings().era;
+        let version = match (pin, self.known_legacy()) {
+            (EraPin::Legacy, _) => Version::NEWEST_LEGACY,
+            (EraPin::Auto, Some(version)) => version,
+            _ => {
+                let requests = Requests::new(self.client.clone());
+                match (probe(&self.client, &requests).await?, pin) {
+                    (Verdict::Modern(about), _) => {
+                        return Ok(Arc::new(ModernLink::open(requests, about, events)));
+                    }
+                    (Verdict::Legacy(_), EraPin::Modern) => {
+                        let why = "its era is pinned to modern, but it did not answer \
+                                   server/discover as a modern server does";
+                        return Err(unreachable(self.client.mount(), why));
+                    }
+                    (Verdict::Legacy(version), _) => version,
+                }
+            }
+        };
+        // Forgotten before the handshake, so that whatever ends it leads to a new probe.
+        self.keep(None);
+        let link = LegacyLink::open(self.client.clone(), version, events).await?;
+        self.keep(Some((version, Instant::now())));
+        Ok(Arc::new(link))
+    }
+
+    fn known_legacy(&self) -> Option<Version> {
+        let kept = *self.legacy.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.filter(|(_, since)| since.elapsed() < LEGACY_KEPT).map(|(version, _)| version)
+    }
+
+    fn keep(&self, legacy: Option<(Version, Instant)>) {
+        *self.legacy.lock().unwrap_or_else(PoisonError::into_inner) = legacy;
+    }
+}
+
+impl Dial for HttpDial {
+    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+        Box::pin(self.connect(events))
+    }
+
+    fn address(&self) -> String {
+        self.client.settings().shown.clone()
+    }
+
+    fn last_words(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

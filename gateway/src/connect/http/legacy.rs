@@ -1,0 +1,340 @@
+//! A remote child of the legacy era: a session, calls in it, and what a lost session costs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use protocol::envelope::{self, Message};
+use protocol::json::{Members, ObjectWriter};
+use protocol::method::notice;
+use protocol::{Method, Raw, Version};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::Instant;
+
+use super::answer::{Answer, Broken, Refusal};
+use super::changes::Changes;
+use super::client::HttpClient;
+use super::faults::unreachable;
+use super::life::Life;
+use super::questions;
+use super::resume::Resume;
+use super::session::{Session, shake_hands};
+use super::stream::{self, Stream};
+use super::subscriptions::{self, Subscriptions};
+use super::wanted::{Ended, Outcome, Wanted, messages};
+use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
+use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
+
+/// What a link and its tasks share.
+pub(super) struct Legacy {
+    pub(super) client: HttpClient,
+    pub(super) session: watch::Sender<Arc<Session>>,
+    pub(super) stream: watch::Sender<Stream>,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) changes: Changes,
+    pub(super) life: Life,
+    version: Version,
+    ids: AtomicU64,
+    /// Held while shaking hands anew; the last failure, for those who waited for that one.
+    renewing: Mutex<Option<(Instant, Fault)>>,
+}
+
+/// Why one attempt at a call has no outcome.
+enum Missed {
+    /// The child forgot the session and did nothing.
+    Gone,
+    Fault(Fault),
+}
+
+impl Legacy {
+    pub(super) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session.borrow())
+    }
+
+    fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Relaxed)
+    }
+
+    /// A request outside of any call, in the present session.
+    pub(super) async fn own(self: &Arc<Self>, method: Method, params: Raw) -> Result<Raw, Fault> {
+        self.answer(&Call::own(method, params, Caller::gateway())).await
+    }
+
+    /// Answers a call; when the child forgot the session, once more in a new one.
+    async fn answer(self: &Arc<Self>, call: &Call) -> Result<Raw, Fault> {
+        let session = self.session();
+        match self.attempt(call, &session).await {
+            Ok(result) => return Ok(result),
+            Err(Missed::Fault(fault)) => return Err(fault),
+            Err(Missed::Gone) => {}
+        }
+        let session = self.renew(&session).await?;
+        self.attempt(call, &session).await.map_err(|missed| match missed {
+            Missed::Fault(fault) => fault,
+            Missed::Gone => unreachable(self.client.mount(), "it forgets its sessions at once"),
+        })
+    }
+
+    /// One attempt in one session.
+    pub(super) async fn once(
+        self: &Arc<Self>,
+        method: Method,
+        params: Raw,
+        session: &Arc<Session>,
+    ) -> bool {
+        let call = Call::own(method, params, Caller::gateway());
+        self.attempt(&call, session).await.is_ok()
+    }
+
+    async fn attempt(self: &Arc<Self>, call: &Call, session: &Arc<Session>) -> Result<Raw, Missed> {
+        let id = self.next_id();
+        let params = legacy_params(call, id).map_err(Missed::Fault)?;
+        let mut cancel = Cancel { child: Some(self), session, id };
+        let ended = self.exchange(call, session, Wanted::new(id), &params).await;
+        cancel.child = None;
+        let mount = self.client.mount();
+        match ended {
+            Ok(Ended::Answered(Ok(result))) => Ok(result),
+            Ok(Ended::Answered(Err(error))) => Err(Missed::Fault(child_error(call, error))),
+            Ok(Ended::Refused(refusal)) => Err(self.refused(call, session, refusal)),
+            Ok(Ended::Left) => Err(Missed::Fault(bad_answer(mount, "it ended without a result"))),
+            Err(broken) => Err(Missed::Fault(broken.fault(mount, &call.method))),
+        }
+    }
+
+    fn refused(&self, call: &Call, session: &Session, refusal: Refusal) -> Missed {
+        if session.is_gone(&refusal) {
+            return Missed::Gone;
+        }
+        Missed::Fault(refusal.fault(self.client.mount(), call))
+    }
+
+    /// Sends a request and follows its answer, over broken streams too (check 103).
+    async fn exchange(
+        self: &Arc<Self>,
+        call: &Call,
+        session: &Arc<Session>,
+        mut wanted: Wanted,
+        params: &Raw,
+    ) -> Result<Ended, Broken> {
+        let body = envelope::request(wanted.id(), call.method.as_str(), params);
+        let mut events = match self.client.post(session.headers(&self.client), body).await?.answer {
+            Answer::Events(events) => events,
+            Answer::Refused(refusal) => return Ok(Ended::Refused(refusal)),
+            Answer::Empty => return Err(Broken::NoAnswer("an empty body".to_owned())),
+            Answer::Json(bytes) => {
+                for message in messages(bytes)? {
+                    if let Some(outcome) = self.take(call, session, &mut wanted, message)? {
+                        return Ok(Ended::Answered(outcome));
+                    }
+                }
+                let none = |_| Broken::NoAnswer("the body has no response".to_owned());
+                return wanted.end().map(Ended::Answered).map_err(none);
+            }
+        };
+        let mut resume = Resume::default();
+        loop {
+            let cut = match events.next().await {
+                Ok(Some(event)) => {
+                    resume.note(&event);
+                    if event.data.is_empty() || event.name.is_some_and(|name| name != "message") {
+                        continue;
+                    }
+                    for message in messages(event.data)? {
+                        if let Some(outcome) = self.take(call, session, &mut wanted, message)? {
+                            self.life.run(events.end());
+                            return Ok(Ended::Answered(outcome));
+                        }
+                    }
+                    continue;
+                }
+                Ok(None) => None,
+                Err(Broken::Cut { log }) => Some(Broken::Cut { log }),
+                Err(broken) => return Err(broken),
+            };
+            if wanted.has_stray() {
+                return wanted.end().map(Ended::Answered);
+            }
+            events = match resume.open(&self.client, session).await {
+                Some(events) => events,
+                None => return cut.map_or_else(|| wanted.end().map(Ended::Answered), Err),
+            };
+        }
+    }
+
+    /// Takes one message that came with the answer to a call.
+    fn take(
+        self: &Arc<Self>,
+        call: &Call,
+        session: &Arc<Session>,
+        wanted: &mut Wanted,
+        message: Message,
+    ) -> Result<Option<Outcome>, Broken> {
+        match message {
+            Message::Response { id, outcome } => return wanted.take(id.as_ref(), outcome),
+            Message::Request { id, method, .. } => questions::answer(self, session, id, &method),
+            Message::Notification { method, params } => match method.as_str() {
+                notice::PROGRESS if !is_token(&params, wanted.id()) => {}
+                notice::PROGRESS | notice::MESSAGE => {
+                    // Progress that finds no place is followed by better.
+                    let _told = call.back.tell(&method, params);
+                }
+                _ => self.notice(&method, params),
+            },
+        }
+        Ok(None)
+    }
+
+    /// Takes a notification that belongs to no call.
+    pub(super) fn notice(&self, method: &str, params: Raw) {
+        if method == notice::RESOURCE_UPDATED {
+            self.subscriptions.updated(params);
+        } else if !self.changes.notice(method) {
+            tracing::debug!(method, "a notification without a call is left aside");
+        }
+    }
+
+    /// A new session in the place of `seen`; many who miss the same one share one handshake.
+    pub(super) async fn renew(
+        self: &Arc<Self>,
+        seen: &Arc<Session>,
+    ) -> Result<Arc<Session>, Fault> {
+        let began = Instant::now();
+        let mut last = self.renewing.lock().await;
+        let present = self.session();
+        if !Arc::ptr_eq(&present, seen) {
+            return Ok(present);
+        }
+        if let Some((at, fault)) = &*last
+            && *at >= began
+        {
+            return Err(fault.clone());
+        }
+        match shake_hands(&self.client, &self.life, &self.ids, self.version).await {
+            Ok(session) => Ok(self.renewed(seen, session)),
+            Err(fault) => {
+                *last = Some((Instant::now(), fault.clone()));
+                Err(fault)
+            }
+        }
+    }
+
+    /// The child was restarted, or it forgets: everything it told before may be different now.
+    fn renewed(self: &Arc<Self>, seen: &Session, session: Session) -> Arc<Session> {
+        if seen.about != session.about {
+            self.life.lose("it came back as another server, in a new session".to_owned());
+        }
+        let session = Arc::new(session);
+        self.session.send_replace(Arc::clone(&session));
+        self.changes.all();
+        self.life.run(subscriptions::again(Arc::clone(self), Arc::clone(&session)));
+        session
+    }
+}
+
+fn is_token(params: &Raw, id: &str) -> bool {
+    Members::read(params).is_ok_and(|members| members.get("progressToken") == Some(id))
+}
+
+/// Tells the child, when dropped with it, that a call is no longer wanted (check 104).
+struct Cancel<'a> {
+    child: Option<&'a Arc<Legacy>>,
+    session: &'a Arc<Session>,
+    id: u64,
+}
+
+impl Drop for Cancel<'_> {
+    fn drop(&mut self) {
+        let Some(child) = self.child.cloned() else { return };
+        let params = ObjectWriter::new().raw("requestId", &self.id.to_string());
+        let params = params.string("reason", "the client no longer wants the answer").finish();
+        let body = envelope::notification(notice::CANCELLED, &params);
+        let headers = self.session.headers(&child.client);
+        child.clone().life.errand(async move {
+            if let Err(broken) = child.client.post(headers, body).await {
+                tracing::debug!(?broken, "a cancellation did not reach its child");
+            }
+        });
+    }
+}
+
+/// A live connection to a legacy child.
+pub(super) struct LegacyLink {
+    shared: Arc<Legacy>,
+    about: About,
+}
+
+impl LegacyLink {
+    /// Shakes hands and opens the child's own stream.
+    ///
+    /// # Errors
+    /// Those of the handshake.
+    pub(super) async fn open(
+        client: HttpClient,
+        version: Version,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, Fault> {
+        let (life, ids) = (Life::new(), AtomicU64::new(1));
+        let session = shake_hands(&client, &life, &ids, version).await?;
+        let about = session.about.clone();
+        let changes = Changes::new(&about.capabilities, events);
+        let tells = changes.advertised() != 0 || about.capabilities.subscribe;
+        let shared = Arc::new(Legacy {
+            client,
+            session: watch::Sender::new(Arc::new(session)),
+            stream: watch::Sender::new(Stream::Opening),
+            subscriptions: Subscriptions::default(),
+            changes,
+            life,
+            version,
+            ids,
+            renewing: Mutex::new(None),
+        });
+        if tells {
+            shared.life.run(stream::follow(Arc::clone(&shared)));
+        }
+        Ok(Self { shared, about })
+    }
+}
+
+impl Link for LegacyLink {
+    fn serve(&self, call: Call) -> Future<'_, Result<Reply, Fault>> {
+        Box::pin(async move {
+            if call.method == Method::Listen {
+                return subscriptions::listen(&self.shared, &call).await;
+            }
+            self.shared.changes.reading(&call.method);
+            let result = self.shared.answer(&call).await?;
+            legacy_reply(result, self.shared.client.mount())
+        })
+    }
+
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn tells_changes(&self, list: List) -> bool {
+        self.shared.changes.tells(list)
+    }
+
+    fn lost(&self) -> Future<'_, String> {
+        Box::pin(self.shared.life.lost())
+    }
+
+    fn probe(&self) -> Future<'_, Result<(), Fault>> {
+        Box::pin(async move { self.shared.own(Method::Ping, Raw::default()).await.map(drop) })
+    }
+
+    fn close(&self) -> Future<'_, ()> {
+        Box::pin(async move {
+            self.shared.life.stop();
+            self.shared.session().end(&self.shared.client).await;
+            self.shared.life.close().await;
+        })
+    }
+}
+
+impl Drop for LegacyLink {
+    fn drop(&mut self) {
+        self.shared.life.stop();
+    }
+}

@@ -1,0 +1,121 @@
+//! The tasks of one link and their end; whether the link is lost.
+
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Tasks one link may have at once: a stream, and short errands such as cancellations.
+const TASKS_MAX: usize = 256;
+/// The longest that an errand may take.
+pub(super) const ERRAND_WAIT: Duration = Duration::from_secs(5);
+
+/// The tasks of one link and their end; whether the link is lost.
+#[derive(Debug)]
+pub(super) struct Life {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    lost: watch::Sender<Option<String>>,
+}
+
+impl Life {
+    pub(super) fn new() -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            lost: watch::Sender::new(None),
+        }
+    }
+
+    /// Runs `task` until the link ends.
+    pub(super) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.spawn(async move {
+            // Stopped or done: nobody waits for it.
+            let _done = stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Runs something short that may outlive the link: it has [`ERRAND_WAIT`].
+    pub(super) fn errand(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(async move {
+            if timeout(ERRAND_WAIT, task).await.is_err() {
+                tracing::debug!("an errand to a remote child took too long");
+            }
+        });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Futures may be dropped while the runtime ends: there is nothing to run on then.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.tasks.len() < TASKS_MAX {
+            // The tracker owns it.
+            drop(self.tasks.spawn_on(task, &runtime));
+        } else {
+            tracing::debug!("a remote child has {TASKS_MAX} tasks; one more is left out");
+        }
+    }
+
+    /// Says that the link is of no use any more.
+    pub(super) fn lose(&self, why: String) {
+        self.lost.send_if_modified(|lost| {
+            let first = lost.is_none();
+            lost.get_or_insert(why);
+            first
+        });
+    }
+
+    /// Waits until the link is lost.
+    pub(super) async fn lost(&self) -> String {
+        let mut lost = self.lost.subscribe();
+        match lost.wait_for(Option::is_some).await.map(|why| why.clone()) {
+            Ok(Some(why)) => why,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Ends the lasting tasks.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends the lasting tasks and waits for the errands.
+    pub(super) async fn close(&self) {
+        self.stop();
+        self.tasks.close();
+        // Errands have the same bound.
+        let _in_time = timeout(ERRAND_WAIT, self.tasks.wait()).await;
+    }
+}
+
+/// How long to wait before the next attempt at a stream.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(250);
+    const LAST: Duration = Duration::from_secs(300);
+    /// A stream that lived this long was no failure.
+    pub(super) const HEALTHY: Duration = Duration::from_secs(30);
+
+    pub(super) fn new() -> Self {
+        Self { next: Self::FIRST }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.next = Self::FIRST;
+    }
+
+    /// The wait before the next attempt: doubled each time, and shaken, so that the children of a
+    /// restarted host are not all asked at once.
+    pub(super) fn wait(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).min(Self::LAST);
+        wait.mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+}
