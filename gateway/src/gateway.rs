@@ -89,17 +89,7 @@ impl Gateway {
         keepers.spawn(publisher.run(draining.clone()));
         keepers.spawn(reap(Arc::clone(&front), draining.clone()));
         let listeners = TaskTracker::new();
-        Ok(Self {
-            config,
-            mounts,
-            serve,
-            front,
-            settled,
-            draining,
-            stopping,
-            listeners,
-            keepers,
-        })
+        Ok(Self { config, mounts, serve, front, settled, draining, stopping, listeners, keepers })
     }
 
     /// Opens the listeners of the configuration and serves them.

@@ -36,8 +36,10 @@ pub struct Bounds {
 /// Answers HTTP requests.
 pub trait Service: Send + Sync + 'static {
     /// Answers one request.
-    fn answer(self: Arc<Self>, request: http::Request<Incoming>)
-    -> Future<'static, http::Response<Body>>;
+    fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+    ) -> Future<'static, http::Response<Body>>;
 }
 
 /// Opens the listening socket.
@@ -116,9 +118,11 @@ fn connection<S: Service>(
     let panicked = |_panic: Box<dyn std::any::Any + Send>| body::full(500, "text/plain", "");
     let stack = ServiceBuilder::new().layer(CatchPanicLayer::custom(panicked)).service(answer);
     let stack = ServiceBuilder::new()
-        .map_response(|response: http::Response<tower_http::body::UnsyncBoxBody<bytes::Bytes, _>>| {
-            response.map(body::boxed)
-        })
+        .map_response(
+            |response: http::Response<tower_http::body::UnsyncBoxBody<bytes::Bytes, _>>| {
+                response.map(body::boxed)
+            },
+        )
         .service(stack);
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -153,9 +153,7 @@ async fn respond(mut exchange: Exchange, accepts: Accepts) -> Response<Body> {
             },
         };
         match step? {
-            Step::Notice(message) => {
-                Some((body::event(&message), (Some(exchange), None, ticks)))
-            }
+            Step::Notice(message) => Some((body::event(&message), (Some(exchange), None, ticks))),
             Step::Last { body, .. } => Some((body::event(&body), (None, None, ticks))),
         }
     }))

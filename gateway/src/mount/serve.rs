@@ -141,9 +141,7 @@ impl Mount {
     fn note(&self, outcome: &Result<Reply, Fault>) {
         let failed = match outcome {
             Ok(_) => false,
-            Err(fault) => {
-                fault.origin() == Origin::Child && !matches!(fault.kind, Kind::Child(_))
-            }
+            Err(fault) => fault.origin() == Origin::Child && !matches!(fault.kind, Kind::Child(_)),
         };
         if !failed {
             let before = self.failures.swap(0, Ordering::Relaxed);
@@ -174,7 +172,9 @@ impl Mount {
                 *since = status.since;
                 *retry_after = retry_after.or_else(|| status.retry_after());
             }
-            Kind::Timeout { mount } | Kind::OutcomeUnknown { mount } | Kind::BadAnswer { mount } => {
+            Kind::Timeout { mount }
+            | Kind::OutcomeUnknown { mount }
+            | Kind::BadAnswer { mount } => {
                 *mount = Arc::clone(self.name());
             }
             _ => {}

@@ -53,7 +53,11 @@ impl Mount {
     }
 
     /// Dials and attends to the link until it is lost; the pause before the next attempt.
-    async fn connect_once(&self, pauses: &mut Pauses, stop: &CancellationToken) -> Option<Duration> {
+    async fn connect_once(
+        &self,
+        pauses: &mut Pauses,
+        stop: &CancellationToken,
+    ) -> Option<Duration> {
         let (events, mut told) = mpsc::channel(EVENTS_QUEUED_MAX);
         let wait = self.settings.timeout_dial;
         let dialled = match timeout(wait, self.dial.dial(events)).await {

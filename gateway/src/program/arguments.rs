@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn values_are_read_as_the_schema_says() {
-        let schema = r#"{"properties":{"s":{"type":"string"},"n":{"type":"integer"},"a":{"type":"array"}}}"#;
+        let schema =
+            r#"{"properties":{"s":{"type":"string"},"n":{"type":"integer"},"a":{"type":"array"}}}"#;
         let given = ["s=7", "n=7", "a=[1]", "x=true", "y=free text", "z:={\"k\":null}"];
         let given: Vec<_> = given.iter().map(ToString::to_string).collect();
         let read = read(&given, Some(schema)).unwrap();

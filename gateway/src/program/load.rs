@@ -45,8 +45,8 @@ pub(super) fn load_or_end(
     file: Option<&PathBuf>,
     flags: Vec<(String, String)>,
 ) -> Result<Loaded, End> {
-    let loaded =
-        load(file, flags).map_err(|problems| End::Wrong(format!("the configuration\n{problems}")))?;
+    let loaded = load(file, flags)
+        .map_err(|problems| End::Wrong(format!("the configuration\n{problems}")))?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

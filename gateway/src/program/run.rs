@@ -86,7 +86,15 @@ fn endpoints(gateway: &Gateway, listening: Listening) -> String {
 pub(super) fn mounts(reports: &[MountReport]) -> String {
     const REASON_MAX: usize = 100;
     let mut table = table(&[
-        "mount", "prefix", "state", "speaks", "tools", "resources", "templates", "prompts", "",
+        "mount",
+        "prefix",
+        "state",
+        "speaks",
+        "tools",
+        "resources",
+        "templates",
+        "prompts",
+        "",
     ]);
     for report in reports {
         let count = |count: usize| count.to_string();

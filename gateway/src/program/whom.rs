@@ -39,8 +39,7 @@ impl Whom {
             let longest =
                 loaded.config.mounts.iter().map(|one| one.timeout_connect.max(one.timeout_start));
             let wait = longest.max().unwrap_or_default();
-            let gateway =
-                Gateway::start(loaded.config, &load::children()).map_err(End::Wrong)?;
+            let gateway = Gateway::start(loaded.config, &load::children()).map_err(End::Wrong)?;
             gateway.settled(wait).await;
             return Ok(Self::Own(Box::new(gateway)));
         };

@@ -102,11 +102,7 @@ fn exposes(view: &View, mounted: &Mounted) -> bool {
     !view.bare && !mounted.shape.keep_uris && !mounted.prefix.is_empty()
 }
 
-fn with(
-    reply: Reply,
-    mounted: &Mounted,
-    rewrite: impl Fn(&Raw, rewrite::Map<'_>) -> Raw,
-) -> Reply {
+fn with(reply: Reply, mounted: &Mounted, rewrite: impl Fn(&Raw, rewrite::Map<'_>) -> Raw) -> Reply {
     if reply.kind == ReplyKind::InputRequired {
         return reply;
     }

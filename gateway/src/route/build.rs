@@ -95,9 +95,8 @@ impl<'n> Merge<'n> {
                 continue;
             }
             let shown = self.exposed_name(mounted, rules, &entry.key);
-            let raw = named(entry, &shown).map(|raw| {
-                rewrite::tool_entry(&raw, &|own| Some(self.exposed_uri(mounted, own)))
-            });
+            let raw = named(entry, &shown)
+                .map(|raw| rewrite::tool_entry(&raw, &|own| Some(self.exposed_uri(mounted, own))));
             self.add(TOOLS, place, mounted, entry, shown, raw);
         }
     }
@@ -230,7 +229,9 @@ fn instructions(naming: &Naming, shown: &[(usize, &Mount)], bare: bool) -> Optio
         let prefix = &mounted.prefix;
         let named = match prefix.is_empty() {
             true => format!("# {}", mounted.name),
-            false => format!("# {} (names begin with `{prefix}{}`)", mounted.name, naming.separator),
+            false => {
+                format!("# {} (names begin with `{prefix}{}`)", mounted.name, naming.separator)
+            }
         };
         // Writing to a string cannot fail.
         let _written = write!(text, "{named}\n{told}");

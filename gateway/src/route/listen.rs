@@ -203,8 +203,7 @@ async fn open(snapshot: Arc<Snapshot>, call: Call, part: Part) -> Option<Opened>
     let told = confirmed(&first.params);
     let honoured: Vec<_> =
         part.uris.iter().filter(|(_, own)| told.contains(own)).cloned().collect();
-    (!honoured.is_empty())
-        .then_some(Opened { snapshot, call, part, honoured, notices, serving })
+    (!honoured.is_empty()).then_some(Opened { snapshot, call, part, honoured, notices, serving })
 }
 
 fn confirmed(params: &Raw) -> Vec<String> {

@@ -73,9 +73,7 @@ impl Duplex {
                 "this request is neither of 2026-07-28 (no _meta with a protocol version) nor \
                  after a handshake: send `initialize` first",
             ),
-            (Some(held), method) => {
-                Outcome::exchange(self.front.legacy(&held, id, method, params))
-            }
+            (Some(held), method) => Outcome::exchange(self.front.legacy(&held, id, method, params)),
         }
     }
 

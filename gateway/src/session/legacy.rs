@@ -112,8 +112,7 @@ impl Front {
             (200, answer::legacy(&id, &method, serve.serve_boxed(call).await))
         });
         let in_flight = Some(in_flight);
-        let running =
-            Running { answering, notices, shape, cancelled, in_flight, answer: None };
+        let running = Running { answering, notices, shape, cancelled, in_flight, answer: None };
         Exchange::detached(running, &self.tasks)
     }
 

@@ -134,7 +134,10 @@ impl Front {
                     continue;
                 }
                 let Some(live) = live.upgrade() else { return };
-                live.tell(envelope::notification(&told.method, &without_subscription(&told.params)));
+                live.tell(envelope::notification(
+                    &told.method,
+                    &without_subscription(&told.params),
+                ));
             }
         }))
     }
