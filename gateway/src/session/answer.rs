@@ -16,6 +16,9 @@ pub(super) const IDENTITY: &str = concat!(
 /// The member of an error's `data` under which the gateway says more, as design says: owned.
 const DATA: &str = "gateway";
 
+/// The end of the codes that are kept for the protocol, which begin at that of a header mismatch.
+const PROTOCOL_CODE_MIN: i64 = -32099;
+
 /// A fault as an error object and the status of a modern answer (digest 1.7, design 7).
 pub(super) fn error_of(fault: &Fault) -> (u16, ErrorObject) {
     let text = || fault.text.clone();
@@ -91,6 +94,13 @@ fn from_child(child: &ErrorObject) -> ErrorObject {
         error::RESOURCE_NOT_FOUND_LEGACY | error::URL_ELICITATION_REQUIRED_LEGACY
     ) {
         error.code = error::INVALID_PARAMS;
+    }
+    // A child that refuses the gateway's version says nothing of the client's, and no other code
+    // of the protocol's own range has a meaning that a client could know.
+    if (PROTOCOL_CODE_MIN..=error::HEADER_MISMATCH).contains(&error.code)
+        && !matches!(error.code, error::HEADER_MISMATCH | error::MISSING_CLIENT_CAPABILITY)
+    {
+        error.code = error::INTERNAL_ERROR;
     }
     error
 }
