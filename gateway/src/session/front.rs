@@ -258,8 +258,10 @@ pub(super) fn is_modern(method: &Method, params: &Raw) -> bool {
     if method.is_modern_only() {
         return true;
     }
-    // A quick look first: most legacy messages have no such key at all.
-    let key = meta::VERSION.as_bytes();
-    memchr::memmem::find(params.as_bytes(), key).is_some()
-        && meta::Meta::read(params).map_or(true, |meta| meta.version.is_some())
+    // A quick look first: most legacy messages have no such key at all, however it is escaped
+    // (some encoders write each slash as `\/`).
+    let has = |text: &str| memchr::memmem::find(params.as_bytes(), text.as_bytes()).is_some();
+    (has("protocolVersion") || has("\\u"))
+        && meta::Meta::read(params)
+            .map_or_else(|_| has(meta::VERSION), |meta| meta.version.is_some())
 }
