@@ -131,8 +131,8 @@ fn check(head: Option<&Head>, method: &Method, params: &Raw) -> Result<Meta, Fau
 
 /// The headers say what the body says (checks 48 to 52).
 fn check_head(head: &Head, version: &str, method: &Method, params: &Raw) -> Result<(), Fault> {
-    same("MCP-Protocol-Version", head.version.as_deref(), version)?;
-    same("Mcp-Method", head.method.as_deref(), method.as_str())?;
+    same("MCP-Protocol-Version", trimmed(head.version.as_deref()), version)?;
+    same("Mcp-Method", trimmed(head.method.as_deref()), method.as_str())?;
     let Some(member) = method.name_member() else { return Ok(()) };
     let members = Members::read(params).map_err(|fault| Fault::invalid(fault.0))?;
     let Some(expected) = members.get(member).and_then(json::string) else {
@@ -147,9 +147,14 @@ fn check_head(head: &Head, version: &str, method: &Method, params: &Raw) -> Resu
     same("Mcp-Name", came.as_deref(), &expected)
 }
 
+fn trimmed(text: Option<&str>) -> Option<&str> {
+    text.map(|text| text.trim_matches([' ', '\t']))
+}
+
+/// Compares a value that has no blanks around it, or whose blanks were behind the sentinel.
 fn same(name: &str, came: Option<&str>, expected: &str) -> Result<(), Fault> {
     match came {
-        Some(came) if came.trim_matches([' ', '\t']) == expected => Ok(()),
+        Some(came) if came == expected => Ok(()),
         Some(came) => {
             Err(mismatch(format!("{name}: the body says `{expected}`, the header `{came}`")))
         }
