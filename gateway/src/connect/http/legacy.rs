@@ -141,7 +141,7 @@ impl Legacy {
                     }
                     for message in messages(event.data)? {
                         if let Some(outcome) = self.take(call, session, &mut wanted, message)? {
-                            self.life.run(events.end());
+                            self.life.linger(events.end());
                             return Ok(Ended::Answered(outcome));
                         }
                     }

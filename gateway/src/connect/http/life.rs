@@ -39,6 +39,13 @@ impl Life {
         });
     }
 
+    /// Runs something that may as well be left out, when there is little else to run.
+    pub(super) fn linger(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if self.tasks.len() < TASKS_MAX / 2 {
+            self.run(task);
+        }
+    }
+
     /// Runs something short that may outlive the link: it has [`ERRAND_WAIT`].
     pub(super) fn errand(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn(async move {

@@ -13,7 +13,7 @@ pub(super) fn answer(child: &Arc<Legacy>, session: &Session, id: Raw, method: &s
         "ping" => return send(child, session, envelope::result(&id, &Raw::default())),
         "roots/list" => (error::METHOD_NOT_FOUND, "roots were not declared"),
         "sampling/createMessage" | "elicitation/create" => {
-            (error::INVALID_PARAMS, "this was not declared in the client's capabilities")
+            (error::INVALID_PARAMS, "that was not declared")
         }
         _ => (error::METHOD_NOT_FOUND, "unknown method"),
     };

@@ -137,7 +137,9 @@ pub(super) fn as_unreachable(client: &HttpClient, fault: Fault) -> Fault {
     if matches!(fault.kind, crate::call::Kind::Unreachable { .. }) {
         return fault;
     }
-    let same = unreachable(client.mount(), &fault.text);
+    let said = fault.text.strip_prefix(&format!("the server behind `{}`", client.mount()));
+    let why = said.map_or_else(|| fault.text.clone(), |rest| format!("it{rest}"));
+    let same = unreachable(client.mount(), &why);
     match fault.log {
         Some(log) => same.with_log(log),
         None => same,

@@ -126,7 +126,7 @@ pub(super) async fn ended(
             match message {
                 Message::Response { id, outcome } => {
                     if let Some(outcome) = wanted.take(id.as_ref(), outcome)? {
-                        life.run(events.end());
+                        life.linger(events.end());
                         return Ok(Ended::Answered(outcome));
                     }
                 }

@@ -65,7 +65,8 @@ async fn versions_that_nobody_here_speaks_are_named() {
     check(
         |asked| result(asked, r#"{"supportedVersions":["2099-01-01"]}"#),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: it speaks no version that the gateway speaks: expected 2026-07-28 or older, found 2099-01-01
+            Unreachable: docs cannot be reached: it speaks no version that the gateway
+            speaks: expected 2026-07-28 or older, found 2099-01-01
             server/discover"#]],
     )
     .await;
@@ -104,14 +105,16 @@ async fn c039_an_unsupported_version_error_decides_by_what_it_names() {
             Act::json(400, &asked.error(error))
         },
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: it refuses version 2026-07-28, which it names as supported
+            Unreachable: docs cannot be reached: it refuses version 2026-07-28, which
+            it names as supported
             server/discover, server/discover"#]],
     )
     .await;
     check(
         |asked| Act::json(200, &asked.error(r#"{"code":-32022,"message":"no"}"#)),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: it speaks no version that the gateway speaks: expected 2026-07-28 or older, found none that it names
+            Unreachable: docs cannot be reached: it speaks no version that the gateway
+            speaks: expected 2026-07-28 or older, found none that it names
             server/discover"#]],
     )
     .await;
@@ -122,14 +125,16 @@ async fn c039_the_other_modern_errors_never_lead_to_a_handshake() {
     check(
         |asked| Act::json(400, &asked.error(r#"{"code":-32020,"message":"Mcp-Method"}"#)),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: it refused server/discover: Mcp-Method (-32020)
+            Unreachable: docs cannot be reached: it refused server/discover: Mcp-Method
+            (-32020)
             server/discover"#]],
     )
     .await;
     check(
         |asked| Act::json(400, &asked.error(r#"{"code":-32021,"message":"roots"}"#)),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: it refused server/discover: roots (-32021)
+            Unreachable: docs cannot be reached: it refused server/discover: roots
+            (-32021)
             server/discover"#]],
     )
     .await;
@@ -139,18 +144,8 @@ async fn c039_the_other_modern_errors_never_lead_to_a_handshake() {
 async fn c038_c040_every_other_refusal_leads_to_a_handshake() {
     let acts: [fn(&Asked) -> Act; 9] = [
         |asked| Act::json(404, &asked.error(r#"{"code":-32601,"message":"unknown"}"#)),
-        |_| {
-            Act::json(
-                400,
-                r#"{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"no session"}}"#,
-            )
-        },
-        |_| {
-            Act::json(
-                400,
-                r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: Server not initialized"}}"#,
-            )
-        },
+        |_| Act::json(400, &error(-32600, "no session")),
+        |_| Act::json(400, &error(-32000, "Bad Request: Server not initialized")),
         |_| Act::status(400),
         |_| Act::Write(plain(404, "Content-Type: text/html\r\n", "<p>")),
         |_| Act::status(405),
@@ -173,14 +168,16 @@ async fn a_refused_credential_tells_nothing_of_the_era() {
     check(
         |_| Act::status(401),
         expect![[r#"
-            Unreachable unauthorized: the server behind `docs` cannot be reached: it wants another credential (HTTP 401)
+            Unreachable unauthorized: docs cannot be reached: it wants another
+            credential (HTTP 401)
             server/discover"#]],
     )
     .await;
     check(
         |asked| Act::json(403, &asked.error(r#"{"code":-32022,"message":"no"}"#)),
         expect![[r#"
-            Unreachable unauthorized: the server behind `docs` cannot be reached: it wants another credential (HTTP 403)
+            Unreachable unauthorized: docs cannot be reached: it wants another
+            credential (HTTP 403)
             server/discover"#]],
     )
     .await;
@@ -191,28 +188,29 @@ async fn a_server_in_trouble_tells_nothing_of_the_era() {
     check(
         |_| Act::Write(plain(503, "Retry-After: 9\r\n", "")),
         expect![[r#"
-            Unreachable after 9s: the server behind `docs` cannot be reached: HTTP 503
+            Unreachable after 9s: docs cannot be reached: HTTP 503
             server/discover"#]],
     )
     .await;
     check(
         |_| Act::status(429),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: HTTP 429
+            Unreachable: docs cannot be reached: HTTP 429
             server/discover"#]],
     )
     .await;
     check(
         |_| Act::Close(Vec::new()),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: the connection was lost
+            Unreachable: docs cannot be reached: the connection was lost
             server/discover"#]],
     )
     .await;
     check(
         |_| Act::Write(plain(308, "Location: /other\r\n", "")),
         expect![[r#"
-            Unreachable: the server behind `docs` cannot be reached: the server behind `docs` sent an answer that is none: a redirect (HTTP 308), which is not followed: give the mount the final URL
+            Unreachable: docs cannot be reached: it sent no answer: a redirect (HTTP
+            308), which is not followed: give the mount the final URL
             server/discover"#]],
     )
     .await;
@@ -274,8 +272,10 @@ async fn c043_a_pin_leaves_out_the_probe_or_the_fallback() {
     assert_eq!(asked.header("mcp-method"), None);
     let server = Server::start(legacy_server("{}", |_| Act::status(404))).await;
     let fault = dialled(&server, EraPin::Modern).await.err().unwrap();
-    expect!["Unreachable: the server behind `docs` cannot be reached: its era is pinned to modern, but it did not answer server/discover as a modern server does"]
-        .assert_eq(&shown(&fault));
+    expect![[r#"
+        Unreachable: docs cannot be reached: its era is pinned to modern, but it
+        did not answer server/discover as a modern server does"#]]
+    .assert_eq(&shown(&fault));
     assert_eq!(server.all_asked().await.len(), 1);
 }
 
@@ -285,9 +285,9 @@ async fn a_server_that_takes_no_post_is_named_for_what_it_may_be() {
         let server = Server::start(move |_: &Asked| Act::status(status)).await;
         let fault = dialled(&server, EraPin::Auto).await.err().unwrap();
         assert_eq!(
-            shown(&fault),
+            fault.text,
             format!(
-                "Unreachable: the server behind `docs` cannot be reached: HTTP {status} to \
+                "the server behind `docs` cannot be reached: HTTP {status} to \
                  initialize: it does not speak Streamable HTTP. If it speaks the older HTTP+SSE of \
                  2024-11-05: that transport is not supported yet"
             )
@@ -308,7 +308,7 @@ async fn addresses_that_cannot_be_reached_say_why_and_nothing_secret() {
     });
     let (events, _told) = mpsc::channel(1);
     let fault = HttpDial::new(tls).unwrap().dial(events).await.err().unwrap();
-    expect!["Unreachable: the server behind `docs` cannot be reached: the TLS handshake failed"]
+    expect!["Unreachable: docs cannot be reached: the TLS handshake failed"]
         .assert_eq(&shown(&fault));
     let mut late = settings(&server, EraPin::Auto);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -316,8 +316,7 @@ async fn addresses_that_cannot_be_reached_say_why_and_nothing_secret() {
     late.connect_timeout = Duration::from_millis(20);
     let (events, _told) = mpsc::channel(1);
     let fault = HttpDial::new(late).unwrap().dial(events).await.err().unwrap();
-    expect!["Unreachable: the server behind `docs` cannot be reached: no connection in time"]
-        .assert_eq(&shown(&fault));
+    expect!["Unreachable: docs cannot be reached: no connection in time"].assert_eq(&shown(&fault));
     let mut other = settings(&server, EraPin::Auto);
     other.url = "ftp://docs.example/".parse().unwrap();
     let fault = HttpDial::new(other).err().unwrap();

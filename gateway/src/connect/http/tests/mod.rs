@@ -20,6 +20,7 @@ use crate::connect::EraPin;
 use script::{Act, Asked, Server};
 
 const BYTES_MAX: usize = 100_000;
+const COLUMNS: usize = 75;
 
 fn settings(server: &Server, era: EraPin) -> HttpSettings {
     HttpSettings {
@@ -73,7 +74,8 @@ fn modern_server(
             &format!(
                 r#"{{"resultType":"complete","supportedVersions":["2026-07-28"],
                     "capabilities":{capabilities},"instructions":"be kind",
-                    "_meta":{{"io.modelcontextprotocol/serverInfo":{{"name":"s","version":"1"}}}}}}"#
+                    "_meta":{{"io.modelcontextprotocol/serverInfo":
+                        {{"name":"s","version":"1"}}}}}}"#
             ),
         ),
         _ => then(asked),
@@ -100,7 +102,8 @@ fn legacy_server(
     }
 }
 
-/// What a fault is, for comparison: kind, retry and text.
+/// What a fault is, for comparison: kind, retry and, with its fixed phrases cut short, text; in
+/// lines of some [`COLUMNS`].
 fn shown(fault: &Fault) -> String {
     let kind = match &fault.kind {
         Kind::Unreachable { retry_after, unauthorized, state, mount, since } => {
@@ -114,10 +117,26 @@ fn shown(fault: &Fault) -> String {
         Kind::BadAnswer { .. } => "BadAnswer".to_owned(),
         other => format!("{other:?}"),
     };
-    format!("{kind}: {}", fault.text)
+    let text = fault.text.replace("the server behind `docs`", "docs");
+    let text = text.replace("sent an answer that is none", "sent no answer");
+    let advice = " The call was sent and may have been carried out: look before you repeat it";
+    let mut lines = format!("{kind}:");
+    let mut column = lines.len();
+    for word in text.replace(advice, " Look first").split(' ') {
+        column += word.len() + 1;
+        lines.push(if column > COLUMNS { '\n' } else { ' ' });
+        column = if column > COLUMNS { word.len() } else { column };
+        lines.push_str(word);
+    }
+    lines
 }
 
-/// The text without our version.
+/// JSON without our version, a member a line.
 fn unversioned(text: &str) -> String {
-    text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    text.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(",\"", ",\n\"")
+}
+
+/// An error that answers no request.
+fn error(code: i32, message: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":{code},"message":"{message}"}}}}"#)
 }

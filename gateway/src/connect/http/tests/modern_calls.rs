@@ -74,8 +74,15 @@ async fn c065_c066_c069_headers_say_what_the_body_says() {
         mcp-protocol-version: 2026-07-28
         user-agent: gateway/VERSION"#]]
     .assert_eq(&unversioned(&format!("{} {}\n{}", asked.verb, asked.target, headers.join("\n"))));
-    expect![[r#"{"x/y":1,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"gateway","version":"VERSION"}}"#]]
-        .assert_eq(&unversioned(Members::read(&asked.member("params").unwrap()).unwrap().get("_meta").unwrap()));
+    let params = asked.member("params").unwrap();
+    let meta = Members::read(&params).unwrap().get("_meta").unwrap();
+    expect![[r#"
+        {"x/y":1,
+        "io.modelcontextprotocol/protocolVersion":"2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities":{},
+        "io.modelcontextprotocol/clientInfo":{"name":"gateway",
+        "version":"VERSION"}}"#]]
+    .assert_eq(&unversioned(meta));
 }
 
 #[tokio::test]
@@ -114,22 +121,48 @@ async fn an_answer_with_a_lost_id_counts_when_it_is_the_only_one() {
 #[tokio::test]
 async fn answers_that_are_none_say_what_is_wrong_with_them() {
     let html: fn(&Asked) -> Act = |_| Act::Write(plain(200, "Content-Type: text/html\r\n", "<p>"));
-    check("tools/call", html, expect!["BadAnswer: the server behind `docs` sent an answer that is none: expected the content type application/json or text/event-stream, found text/html"]).await;
-    let broken: fn(&Asked) -> Act = |_| Act::json(200, "{\"jsonrpc\":");
-    check("tools/call", broken, expect!["BadAnswer: the server behind `docs` sent an answer that is none: not JSON: EOF while parsing a value at line 1 column 11"]).await;
-    let empty: fn(&Asked) -> Act = |_| Act::status(202);
     check(
         "tools/call",
-        empty,
-        expect!["BadAnswer: the server behind `docs` sent an answer that is none: an empty body"],
+        html,
+        expect![[r#"
+        BadAnswer: docs sent no answer: expected the content type application/json
+        or text/event-stream, found text/html"#]],
     )
     .await;
+    let broken: fn(&Asked) -> Act = |_| Act::json(200, "{\"jsonrpc\":");
+    check(
+        "tools/call",
+        broken,
+        expect![[r#"
+        BadAnswer: docs sent no answer: not JSON: EOF while parsing a value at line
+        1 column 11"#]],
+    )
+    .await;
+    let empty: fn(&Asked) -> Act = |_| Act::status(202);
+    check("tools/call", empty, expect!["BadAnswer: docs sent no answer: an empty body"]).await;
     let notice: fn(&Asked) -> Act = |_| Act::json(200, r#"{"jsonrpc":"2.0","method":"n/x"}"#);
-    check("tools/call", notice, expect!["BadAnswer: the server behind `docs` sent an answer that is none: the body has no response"]).await;
+    check(
+        "tools/call",
+        notice,
+        expect!["BadAnswer: docs sent no answer: the body has no response"],
+    )
+    .await;
     let unknown: fn(&Asked) -> Act = |asked| result(asked, r#"{"resultType":"task"}"#);
-    check("tools/call", unknown, expect![[r#"BadAnswer: the server behind `docs` sent an answer that is none: resultType: expected "complete" or "input_required", found "task""#]]).await;
+    check(
+        "tools/call",
+        unknown,
+        expect![[r#"
+        BadAnswer: docs sent no answer: resultType: expected "complete" or
+        "input_required", found "task""#]],
+    )
+    .await;
     let gone: fn(&Asked) -> Act = |_| Act::Write(plain(404, "", "no such page"));
-    check("tools/call", gone, expect!["BadAnswer: the server behind `docs` sent an answer that is none: HTTP 404 without a JSON-RPC message"]).await;
+    check(
+        "tools/call",
+        gone,
+        expect!["BadAnswer: docs sent no answer: HTTP 404 without a JSON-RPC message"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -139,21 +172,35 @@ async fn a_body_beyond_the_bound_is_refused_by_its_length_and_by_its_bytes() {
         let (Act::Follow(_, out), _) = Act::silence() else { unreachable!() };
         Act::Follow(format!("{head}Content-Length: 100001\r\n\r\n").into_bytes(), out)
     };
-    check("tools/call", said, expect!["BadAnswer: the server behind `docs` sent an answer that is none: more than 100000 bytes"]).await;
+    check("tools/call", said, expect!["BadAnswer: docs sent no answer: more than 100000 bytes"])
+        .await;
     let sent: fn(&Asked) -> Act = |_| {
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
         Act::Close(format!("{head}{}", "x".repeat(200_000)).into_bytes())
     };
-    check("tools/call", sent, expect!["BadAnswer: the server behind `docs` sent an answer that is none: more than 100000 bytes"]).await;
+    check("tools/call", sent, expect!["BadAnswer: docs sent no answer: more than 100000 bytes"])
+        .await;
     let event: fn(&Asked) -> Act = |_| Act::torn(&format!("data: {}", "x".repeat(200_000)));
-    check("tools/call", event, expect!["BadAnswer: the server behind `docs` sent an answer that is none: an event of more than 100000 bytes"]).await;
+    check(
+        "tools/call",
+        event,
+        expect!["BadAnswer: docs sent no answer: an event of more than 100000 bytes"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_names_its_host_in_the_log_alone() {
     let act: fn(&Asked) -> Act =
         |_| Act::Write(plain(307, "Location: https://in.example/x?token=t\r\n", ""));
-    check("tools/call", act, expect!["BadAnswer: the server behind `docs` sent an answer that is none: a redirect (HTTP 307), which is not followed: give the mount the final URL"]).await;
+    check(
+        "tools/call",
+        act,
+        expect![[r#"
+        BadAnswer: docs sent no answer: a redirect (HTTP 307), which is not
+        followed: give the mount the final URL"#]],
+    )
+    .await;
     let server = Server::start(modern_server(TOOLS, act)).await;
     let (link, _told) = linked(&server, EraPin::Modern).await;
     let fault = link.serve(tool_call()).await.unwrap_err();
@@ -191,11 +238,16 @@ async fn c201_a_refused_credential_is_its_own_state_and_its_challenge_stays_here
 #[tokio::test]
 async fn a_call_that_may_have_happened_is_never_called_safe() {
     let torn: fn(&Asked) -> Act = |_| Act::Close(Vec::new());
-    check("tools/call", torn, expect!["OutcomeUnknown: the server behind `docs` did not answer: the connection was lost. The call was sent and may have been carried out: look before you repeat it"]).await;
+    check(
+        "tools/call",
+        torn,
+        expect!["OutcomeUnknown: docs did not answer: the connection was lost. Look first"],
+    )
+    .await;
     check(
         "tools/list",
         torn,
-        expect!["Unreachable: the server behind `docs` cannot be reached: the connection was lost"],
+        expect!["Unreachable: docs cannot be reached: the connection was lost"],
     )
     .await;
     let half: fn(&Asked) -> Act = |_| {
@@ -203,48 +255,59 @@ async fn a_call_that_may_have_happened_is_never_called_safe() {
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n";
         Act::Close(format!("{head}{{").into_bytes())
     };
-    check("tools/call", half, expect!["OutcomeUnknown: the server behind `docs` did not answer: the connection was lost. The call was sent and may have been carried out: look before you repeat it"]).await;
+    check(
+        "tools/call",
+        half,
+        expect!["OutcomeUnknown: docs did not answer: the connection was lost. Look first"],
+    )
+    .await;
     let proxy: fn(&Asked) -> Act = |_| Act::Write(plain(502, "Retry-After: 3\r\n", "bad gateway"));
-    check("tools/call", proxy, expect!["OutcomeUnknown: the server behind `docs` did not answer: HTTP 502. The call was sent and may have been carried out: look before you repeat it"]).await;
+    check(
+        "tools/call",
+        proxy,
+        expect!["OutcomeUnknown: docs did not answer: HTTP 502. Look first"],
+    )
+    .await;
     check(
         "resources/list",
         proxy,
-        expect!["Unreachable after 3s: the server behind `docs` cannot be reached: HTTP 502"],
+        expect!["Unreachable after 3s: docs cannot be reached: HTTP 502"],
     )
     .await;
     let busy: fn(&Asked) -> Act = |_| Act::Write(plain(503, "", ""));
-    check("tools/call", busy, expect!["OutcomeUnknown: the server behind `docs` did not answer: HTTP 503. The call was sent and may have been carried out: look before you repeat it"]).await;
+    check("tools/call", busy, expect!["OutcomeUnknown: docs did not answer: HTTP 503. Look first"])
+        .await;
 }
 
 #[tokio::test]
 async fn a_call_that_was_certainly_refused_is_safe_to_repeat() {
     let busy: fn(&Asked) -> Act = |_| Act::Write(plain(503, "Retry-After: 7\r\n", ""));
-    check(
-        "tools/call",
-        busy,
-        expect!["Unreachable after 7s: the server behind `docs` cannot be reached: HTTP 503"],
-    )
-    .await;
+    check("tools/call", busy, expect!["Unreachable after 7s: docs cannot be reached: HTTP 503"])
+        .await;
     let much: fn(&Asked) -> Act = |_| Act::Write(plain(429, "", "slow down"));
+    check("tools/call", much, expect!["Unreachable: docs cannot be reached: HTTP 429"]).await;
+    let large: fn(&Asked) -> Act = |_| Act::Write(plain(413, "", ""));
     check(
         "tools/call",
-        much,
-        expect!["Unreachable: the server behind `docs` cannot be reached: HTTP 429"],
+        large,
+        expect!["Invalid { uri: None }: the request is larger than docs takes (HTTP 413)"],
     )
     .await;
-    let large: fn(&Asked) -> Act = |_| Act::Write(plain(413, "", ""));
-    check("tools/call", large, expect!["Invalid { uri: None }: the request is larger than the server behind `docs` takes (HTTP 413)"]).await;
 }
 
 #[tokio::test]
 async fn a_server_that_is_gone_was_sent_nothing() {
     let server = Server::start(modern_server(TOOLS, |_| Act::Close(Vec::new()))).await;
     let (link, _told) = linked(&server, EraPin::Modern).await;
-    let _lost = link.serve(tool_call()).await.unwrap_err();
+    let lost = link.serve(tool_call()).await.unwrap_err();
+    assert_eq!(
+        lost.text,
+        "the server behind `docs` did not answer: the connection was lost. The call was sent and \
+         may have been carried out: look before you repeat it"
+    );
     server.stop().await;
     let fault = link.serve(tool_call()).await.unwrap_err();
-    expect!["Unreachable: the server behind `docs` cannot be reached: connection refused"]
-        .assert_eq(&shown(&fault));
+    expect!["Unreachable: docs cannot be reached: connection refused"].assert_eq(&shown(&fault));
 }
 
 #[tokio::test]
@@ -278,10 +341,8 @@ async fn c027_a_child_that_speaks_our_version_no_more_is_lost_and_did_nothing() 
     let server = server.await;
     let (link, _told) = linked(&server, EraPin::Auto).await;
     let fault = link.serve(tool_call()).await.unwrap_err();
-    expect![
-        "Unreachable: the server behind `docs` cannot be reached: it no longer speaks 2026-07-28"
-    ]
-    .assert_eq(&shown(&fault));
+    expect!["Unreachable: docs cannot be reached: it no longer speaks 2026-07-28"]
+        .assert_eq(&shown(&fault));
     assert_eq!(link.lost().await, "it no longer speaks 2026-07-28");
 }
 

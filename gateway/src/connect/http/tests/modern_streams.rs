@@ -67,8 +67,10 @@ async fn a_stream_with_several_wrong_answers_has_none() {
     let (link, _told) = linked(&server, EraPin::Modern).await;
     link.serve(call("tools/list", "{}")).await.unwrap();
     let fault = link.serve(tool_call()).await.unwrap_err();
-    expect!["BadAnswer: the server behind `docs` sent an answer that is none: several responses, none with the id of the request"]
-        .assert_eq(&shown(&fault));
+    expect![[r#"
+        BadAnswer: docs sent no answer: several responses, none with the id of the
+        request"#]]
+    .assert_eq(&shown(&fault));
 }
 
 /// Serves with an act that can be made once.

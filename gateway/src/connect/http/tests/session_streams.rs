@@ -73,8 +73,8 @@ async fn c105_c106_questions_are_answered_and_nobody_else_is_asked() {
     expect![[r#"
         {"jsonrpc":"2.0","id":"p","result":{}}
         {"jsonrpc":"2.0","id":2,"error":{"code":-32601,"message":"roots were not declared"}}
-        {"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"this was not declared in the client's capabilities"}}
-        {"jsonrpc":"2.0","id":4,"error":{"code":-32602,"message":"this was not declared in the client's capabilities"}}
+        {"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"that was not declared"}}
+        {"jsonrpc":"2.0","id":4,"error":{"code":-32602,"message":"that was not declared"}}
         {"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"unknown method"}}"#]]
     .assert_eq(&answers.join("\n"));
 }
@@ -98,8 +98,7 @@ async fn resumed(
     (server, reply.map(|reply| reply.result).map_err(|fault| shown(&fault)))
 }
 
-const LOST: &str = "OutcomeUnknown: the server behind `docs` did not answer: the connection was \
-                    lost. The call was sent and may have been carried out: look before you repeat it";
+const LOST: &str = "OutcomeUnknown: docs did not answer: the connection was lost. Look first";
 
 #[tokio::test]
 async fn c103_a_stream_with_ids_is_taken_up_after_the_last_one() {

@@ -36,9 +36,14 @@ async fn c099_c100_the_handshake_is_done_and_its_session_and_version_are_sent() 
         );
     }
     expect![[r#"
-        initialize - - {"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"gateway","version":"VERSION"}}
+        initialize - - {"protocolVersion":"2025-11-25",
+        "capabilities":{},
+        "clientInfo":{"name":"gateway",
+        "version":"VERSION"}}
         notifications/initialized s1 2025-11-25 
-        tools/call s1 2025-11-25 {"name":"add","_meta":{"x/y":1,"progressToken":2}}
+        tools/call s1 2025-11-25 {"name":"add",
+        "_meta":{"x/y":1,
+        "progressToken":2}}
         ping s1 2025-11-25 {}
         DELETE s1 2025-11-25 
     "#]]
@@ -76,10 +81,14 @@ async fn a_handshake_is_answered_with_any_published_version() {
     }
     let modern = ("legacy, answered 2026-07-28 to initialize".to_owned(), "2026-07-28".to_owned());
     assert_eq!(agreed("\"2026-07-28\"").await, Ok(modern));
-    expect!["Unreachable: the server behind `docs` cannot be reached: its answer to initialize: expected version 2025-11-25 or older, found 1.0"]
-        .assert_eq(&agreed("\"1.0\"").await.unwrap_err());
-    expect!["Unreachable: the server behind `docs` cannot be reached: its answer to initialize: no protocolVersion"]
-        .assert_eq(&agreed("7").await.unwrap_err());
+    expect![[r#"
+        Unreachable: docs cannot be reached: its answer to initialize: expected
+        version 2025-11-25 or older, found 1.0"#]]
+    .assert_eq(&agreed("\"1.0\"").await.unwrap_err());
+    expect![[r#"
+        Unreachable: docs cannot be reached: its answer to initialize: no
+        protocolVersion"#]]
+    .assert_eq(&agreed("7").await.unwrap_err());
 }
 
 #[tokio::test]
@@ -101,8 +110,10 @@ async fn a_handshake_refused_for_its_version_is_tried_with_one_that_both_speak()
     });
     let server = server.await;
     let fault = dialled(&server, EraPin::Legacy).await.err().unwrap();
-    expect!["Unreachable: the server behind `docs` cannot be reached: it refused initialize: modern only (-32022)"]
-        .assert_eq(&shown(&fault));
+    expect![[r#"
+        Unreachable: docs cannot be reached: it refused initialize: modern only
+        (-32022)"#]]
+    .assert_eq(&shown(&fault));
 }
 
 #[tokio::test]
@@ -155,18 +166,8 @@ async fn c100_a_forgotten_session_is_opened_anew_once_for_fifty_calls() {
 #[tokio::test]
 async fn a_session_is_also_forgotten_in_words() {
     let ways: [fn() -> Act; 4] = [
-        || {
-            Act::json(
-                400,
-                r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}"#,
-            )
-        },
-        || {
-            Act::json(
-                404,
-                r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#,
-            )
-        },
+        || Act::json(400, &error(-32000, "Bad Request: No valid session ID provided")),
+        || Act::json(404, &error(-32001, "Session not found")),
         || Act::Write(plain(400, "Content-Type: text/plain\r\n", "Invalid session id\n")),
         || Act::Write(plain(400, "", "Bad Request: Server not initialized")),
     ];
@@ -179,9 +180,7 @@ async fn a_session_is_also_forgotten_in_words() {
 
 #[tokio::test]
 async fn other_refusals_leave_the_session_as_it_is() {
-    let server = Server::start(forgetful(|| {
-        Act::json(404, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"no"}}"#)
-    }));
+    let server = Server::start(forgetful(|| Act::json(404, &error(-32601, "no"))));
     let server = server.await;
     let (link, _told) = linked(&server, EraPin::Legacy).await;
     let fault = link.serve(tool_call()).await.unwrap_err();
@@ -195,10 +194,8 @@ async fn a_child_that_forgets_at_once_is_asked_no_third_time() {
     let server = Server::start(legacy_server("{}", |_| Act::status(404))).await;
     let (link, _told) = linked(&server, EraPin::Legacy).await;
     let fault = link.serve(tool_call()).await.unwrap_err();
-    expect![
-        "Unreachable: the server behind `docs` cannot be reached: it forgets its sessions at once"
-    ]
-    .assert_eq(&shown(&fault));
+    expect!["Unreachable: docs cannot be reached: it forgets its sessions at once"]
+        .assert_eq(&shown(&fault));
     let asked = server.all_asked().await;
     assert_eq!(asked.iter().filter(|asked| asked.method() == "tools/call").count(), 2);
 }
