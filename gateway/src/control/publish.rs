@@ -27,10 +27,17 @@ pub struct Published {
     pub settled: watch::Receiver<bool>,
 }
 
+/// A mount and what is watched of it.
+struct Watched {
+    mounted: Arc<Mounted>,
+    offer: watch::Receiver<Option<Arc<Offer>>>,
+    status: watch::Receiver<Status>,
+}
+
 /// The task that writes what [`Published`] shows.
 pub struct Publisher {
     naming: Naming,
-    mounts: Vec<(Arc<Mounted>, watch::Receiver<Option<Arc<Offer>>>, watch::Receiver<Status>)>,
+    mounts: Vec<Watched>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     changed: watch::Sender<()>,
     settled: watch::Sender<bool>,
@@ -41,10 +48,12 @@ impl Publisher {
     pub fn new(naming: Naming, mounts: Vec<(Arc<Mounted>, Arc<Mount>)>) -> (Self, Published) {
         let mounts: Vec<_> = mounts
             .into_iter()
-            .map(|(mounted, mount)| (mounted, mount.offer(), mount.status()))
+            .map(|(mounted, mount)| {
+                let (offer, status) = (mount.offer(), mount.status());
+                Watched { mounted, offer, status }
+            })
             .collect();
-        let empty: Vec<_> =
-            mounts.iter().map(|(mounted, ..)| (Arc::clone(mounted), None)).collect();
+        let empty: Vec<_> = mounts.iter().map(|mount| (Arc::clone(&mount.mounted), None)).collect();
         let first = Snapshot::new(naming.clone(), &empty);
         let snapshot = Arc::new(ArcSwap::from_pointee(first));
         let (changed, settled) = (watch::Sender::new(()), watch::Sender::new(false));
@@ -58,8 +67,8 @@ impl Publisher {
 
     /// Publishes until `stop`, which also ends all listens.
     pub async fn run(mut self, stop: CancellationToken) {
-        let first = self.mounts.iter().map(|(_, _, status)| {
-            let mut status = status.clone();
+        let first = self.mounts.iter().map(|mount| {
+            let mut status = mount.status.clone();
             async move { status.wait_for(|status| status.settled).await.is_ok() }
         });
         let mut first = Box::pin(join_all(first.collect::<Vec<_>>()));
@@ -81,7 +90,7 @@ impl Publisher {
         let offers: Vec<_> = self
             .mounts
             .iter_mut()
-            .map(|(mounted, offer, _)| (Arc::clone(mounted), offer.borrow_and_update().clone()))
+            .map(|mount| (Arc::clone(&mount.mounted), mount.offer.borrow_and_update().clone()))
             .collect();
         let snapshot = Snapshot::new(self.naming.clone(), &offers);
         for (mount, withheld) in snapshot.withheld() {
@@ -93,13 +102,11 @@ impl Publisher {
     }
 }
 
-async fn any_changed(
-    mounts: &mut [(Arc<Mounted>, watch::Receiver<Option<Arc<Offer>>>, watch::Receiver<Status>)],
-) {
+async fn any_changed(mounts: &mut [Watched]) {
     if mounts.is_empty() {
         return std::future::pending().await;
     }
-    let changes = mounts.iter_mut().map(|(_, offer, _)| Box::pin(offer.changed()));
+    let changes = mounts.iter_mut().map(|mount| Box::pin(mount.offer.changed()));
     if select_all(changes).await.0.is_err() {
         // The mount is gone, and with it this task's reason to be.
         std::future::pending::<()>().await;
