@@ -33,7 +33,7 @@ pub type Children = BTreeMap<&'static str, Arc<dyn Fn() -> Arc<dyn InProcess> + 
 pub struct Gateway {
     config: Config,
     mounts: Vec<(Arc<Mounted>, Arc<Mount>)>,
-    serve: BoxServe,
+    router: Arc<Router>,
     front: Arc<Front>,
     settled: watch::Receiver<bool>,
     /// Ends listeners, streams and listens.
@@ -71,7 +71,7 @@ impl Gateway {
         let settled = published.settled.clone();
         let router =
             Router::new(published.snapshot, published.changed, published.settled, limits.settle);
-        let serve: BoxServe = Arc::new(router);
+        let router = Arc::new(router);
         let seal = Seal::new(config.gateway.key.as_ref().map(config::Secret::expose))?;
         let settings = Settings {
             calls_in_flight_max: limits.calls_in_flight_max,
@@ -80,7 +80,7 @@ impl Gateway {
             session_idle: limits.session_idle,
             session_age_max: limits.session_age_max,
         };
-        let front = Front::new(Arc::clone(&serve), seal, settings);
+        let front = Front::new(Arc::clone(&router) as BoxServe, seal, settings);
         let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
         let keepers = TaskTracker::new();
         for (_, mount) in &mounts {
@@ -89,7 +89,7 @@ impl Gateway {
         keepers.spawn(publisher.run(draining.clone()));
         keepers.spawn(reap(Arc::clone(&front), draining.clone()));
         let listeners = TaskTracker::new();
-        Ok(Self { config, mounts, serve, front, settled, draining, stopping, listeners, keepers })
+        Ok(Self { config, mounts, router, front, settled, draining, stopping, listeners, keepers })
     }
 
     /// Opens the listeners of the configuration and serves them.
@@ -113,6 +113,10 @@ impl Gateway {
             front: Arc::clone(&self.front),
             guard: guard(listening.mcp),
             body_bytes_max: gateway.limits.body_bytes_max,
+            known: {
+                let router = Arc::clone(&self.router);
+                Arc::new(move |endpoint| router.has(endpoint))
+            },
         };
         self.serve_on(mcp, service);
         if let (Some(listener), Some(at)) = (admin, listening.admin) {
@@ -147,7 +151,7 @@ impl Gateway {
 
     /// Answers calls directly, without a transport.
     pub fn serve(&self) -> BoxServe {
-        Arc::clone(&self.serve)
+        Arc::clone(&self.router) as BoxServe
     }
 
     /// The checked configuration.

@@ -31,6 +31,8 @@ pub struct Mcp {
     pub guard: Guard,
     /// The longest request body, in bytes.
     pub body_bytes_max: usize,
+    /// Whether there is such an endpoint now.
+    pub known: Arc<dyn Fn(&Endpoint) -> bool + Send + Sync>,
 }
 
 impl Service for Mcp {
@@ -44,8 +46,10 @@ impl Mcp {
         if let Err(text) = self.guard.check(request.headers()) {
             return refuse(403, error::INVALID_REQUEST, &text);
         }
-        let Some(endpoint) = endpoint(request.uri().path()) else {
-            let text = "there is nothing here; the endpoints are /mcp and /mcp/<prefix>";
+        let endpoint = endpoint(request.uri().path()).filter(|endpoint| (self.known)(endpoint));
+        let Some(endpoint) = endpoint else {
+            let text = "there is nothing here; the endpoints are /mcp and /mcp/<prefix>, with the \
+                        prefix of a mount (or its name, when it has none)";
             return refuse(404, error::INVALID_REQUEST, text);
         };
         let arrival = Arrival {
