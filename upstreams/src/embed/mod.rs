@@ -118,7 +118,7 @@ impl Embed {
         };
         match answer {
             Ok(result) => printed(result.map_err(error_object)?),
-            Err(Cut::Closed) => printed(ServerResult::SubscriptionsListenResult(closing(id))),
+            Err(Cut::Closed) => printed(self.closing(id)),
             Err(Cut::Panicked) => {
                 let text = format!("the server panicked while it answered {}", request.method);
                 Err(ErrorObject::new(INTERNAL_ERROR, text))
@@ -179,6 +179,13 @@ impl Embed {
         let peer = line.peer();
         *shared = Some(line);
         peer
+    }
+
+    /// The result that ends a listen in good order.
+    fn closing(&self, id: i64) -> ServerResult {
+        let mut result = SubscriptionsListenResult::complete(NumberOrString::Number(id));
+        result.meta.set_server_info(self.server.get_info().server_info);
+        ServerResult::SubscriptionsListenResult(result)
     }
 
     fn keep(&self, line: Line) {
@@ -262,10 +269,6 @@ async fn carried(
         }
         () = &mut carry => Err(Cut::Closed),
     }
-}
-
-fn closing(id: i64) -> SubscriptionsListenResult {
-    SubscriptionsListenResult::complete(NumberOrString::Number(id))
 }
 
 fn printed(result: ServerResult) -> Result<Raw, ErrorObject> {
