@@ -101,7 +101,10 @@ impl Embed {
     }
 
     async fn serve(self: Arc<Self>, request: ChildRequest) -> Result<Raw, ErrorObject> {
-        let mut asked = request::read(&request.method, &request.params)?;
+        let ChildRequest { method, params, back, .. } = request;
+        let mut asked = request::read(&method, &params)?;
+        // Megabytes of text, perhaps, and all of it is in `asked` now.
+        drop(params);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if asked.progress_token.is_some() {
             asked.meta.set_progress_token(ProgressToken(NumberOrString::Number(id)));
@@ -114,13 +117,13 @@ impl Embed {
         let answer = guarded(Box::pin(self.answer(id, asked.request, context)));
         let answer = match &place.lane {
             None => answer.await,
-            Some(lane) => carried(answer, lane, request.back.as_ref()).await,
+            Some(lane) => carried(answer, lane, back.as_ref()).await,
         };
         match answer {
             Ok(result) => printed(result.map_err(error_object)?),
             Err(Cut::Closed) => printed(self.closing(id)),
             Err(Cut::Panicked) => {
-                let text = format!("the server panicked while it answered {}", request.method);
+                let text = format!("the server panicked while it answered {method}");
                 Err(ErrorObject::new(INTERNAL_ERROR, text))
             }
         }

@@ -46,6 +46,27 @@ async fn two_calls_with_the_same_token_do_not_mix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_each_hear_their_own_progress_whole_and_in_order() {
+    let caller = Caller(upstreams::mount(Probe(Shared::new())));
+    let calls: Vec<_> = (1..=64)
+        .map(|steps| {
+            let caller = caller.clone();
+            let mut meta = json!({ "progressToken": "same" });
+            if steps % 2 == 0 {
+                meta["io.modelcontextprotocol/logLevel"] = json!("debug");
+            }
+            let params = call("count", json!({ "steps": steps }), meta);
+            tokio::spawn(async move { caller.hear("tools/call", params).await.1 })
+        })
+        .collect();
+    for (steps, call) in (1..=64).zip(calls) {
+        let heard: Vec<_> =
+            call.await.unwrap().iter().map(|(_, params)| params["progress"].as_f64()).collect();
+        assert_eq!(heard, (1..=steps).map(|step| Some(f64::from(step))).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn log_messages_of_two_calls_do_not_mix() {
     let caller = Caller(upstreams::mount(Probe(Shared::new())));
     let params = |who: &str| {
@@ -94,7 +115,7 @@ async fn c144_without_a_token_there_is_no_progress() {
 #[tokio::test]
 async fn a_server_waits_for_a_slow_receiver_and_loses_nothing() {
     let caller = Caller(upstreams::mount(Probe(Shared::new())));
-    let (ear, mut heard) = Ear::new(1);
+    let (ear, mut heard) = Ear::open(1);
     let params = call("count", json!({ "steps": 300 }), json!({ "progressToken": 1 }));
     let request = caller.0.request(ChildRequest::new("tools/call", with_meta(params), ear));
     let answer = tokio::spawn(request);
@@ -109,7 +130,7 @@ async fn a_server_waits_for_a_slow_receiver_and_loses_nothing() {
 async fn a_server_that_does_not_wait_is_stopped_at_a_bound() {
     let shared = Shared::new();
     let caller = Caller(upstreams::mount(Probe(shared.clone())));
-    let (ear, mut heard) = Ear::new(1);
+    let (ear, mut heard) = Ear::open(1);
     let params = call("flood", json!({}), json!({ "progressToken": 1 }));
     let request = caller.0.request(ChildRequest::new("tools/call", with_meta(params), ear));
     let answer = tokio::spawn(request);

@@ -28,7 +28,7 @@ impl Notify for Ear {
 }
 
 impl Ear {
-    pub(crate) fn new(capacity: usize) -> (Arc<dyn Notify>, mpsc::Receiver<Heard>) {
+    pub(crate) fn open(capacity: usize) -> (Arc<dyn Notify>, mpsc::Receiver<Heard>) {
         let (sender, receiver) = mpsc::channel(capacity);
         (Arc::new(Self(sender)), receiver)
     }
@@ -61,7 +61,7 @@ impl Caller {
 
     /// Sends params as they are.
     pub(crate) async fn raw(&self, method: &str, params: &str) -> Result<Value, ErrorObject> {
-        let (ear, _heard) = Ear::new(HEARD_MAX);
+        let (ear, _heard) = Ear::open(HEARD_MAX);
         let params = Raw::parse(params.to_owned().into()).unwrap();
         value(self.0.request(ChildRequest::new(method, params, ear)).await)
     }
@@ -77,7 +77,7 @@ impl Caller {
         method: &str,
         params: Value,
     ) -> (Result<Value, ErrorObject>, Vec<Heard>) {
-        let (ear, mut heard) = Ear::new(HEARD_MAX);
+        let (ear, mut heard) = Ear::open(HEARD_MAX);
         let answer = self.0.request(ChildRequest::new(method, with_meta(params), ear)).await;
         let mut all = Vec::new();
         while let Ok(notification) = heard.try_recv() {
@@ -88,7 +88,7 @@ impl Caller {
 
     /// Starts a request and leaves it running.
     pub(crate) fn start(&self, method: &str, params: Value) -> Running {
-        let (ear, heard) = Ear::new(HEARD_MAX);
+        let (ear, heard) = Ear::open(HEARD_MAX);
         let request = self.0.request(ChildRequest::new(method, with_meta(params), ear));
         Running { task: tokio::spawn(async move { value(request.await) }), heard }
     }

@@ -99,7 +99,7 @@ async fn dropping_a_call_cancels_what_its_handler_started() {
 async fn a_future_that_is_never_polled_does_nothing() {
     let shared = Shared::new();
     let child: Arc<dyn InProcess> = upstreams::mount(Probe(shared.clone()));
-    let (ear, _heard) = crate::caller::Ear::new(1);
+    let (ear, _heard) = crate::caller::Ear::open(1);
     let params = crate::caller::with_meta(json!({ "name": "hang" }));
     drop(child.request(protocol::ChildRequest::new("tools/call", params, ear)));
     assert_eq!((alive(), shared.running.load(Ordering::SeqCst)), (0, 0));

@@ -49,7 +49,7 @@ async fn c126_the_acknowledgement_says_what_is_honoured_and_comes_first() {
     listening.drop_it().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_made_right_after_the_acknowledgement_is_heard() {
     for _ in 0..200 {
         let caller = Caller::builtin("notes");
@@ -136,7 +136,7 @@ async fn changes_that_wait_for_a_slow_listener_are_told_once() {
     let caller = Caller(upstreams::mount(Probe(shared.clone())));
     caller.tool("keep_peer", json!({})).await;
     let kept = shared.last_peer();
-    let (ear, mut heard) = crate::caller::Ear::new(1);
+    let (ear, mut heard) = crate::caller::Ear::open(1);
     let filter = json!({ "notifications":
         { "toolsListChanged": true, "resourceSubscriptions": ["x:whole"] } });
     let params = crate::caller::with_meta(filter);

@@ -1,4 +1,5 @@
 //! What a caller of a compiled-in child sees, and what it costs when it walks away.
+#![allow(clippy::unwrap_used, reason = "what is unwrapped here is what a test claims")]
 
 mod caller;
 mod probe;

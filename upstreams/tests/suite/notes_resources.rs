@@ -212,7 +212,7 @@ async fn subscribers_hear_of_what_reads_differently_and_of_nothing_else() {
 #[tokio::test]
 async fn a_listener_that_falls_behind_is_told_of_everything() {
     let notes = with_notes(1).await;
-    let (ear, mut heard) = crate::caller::Ear::new(1);
+    let (ear, mut heard) = crate::caller::Ear::open(1);
     let filter = json!({ "notifications":
         { "resourcesListChanged": true, "resourceSubscriptions": ["note://notes/1"] } });
     let params = crate::caller::with_meta(filter);

@@ -102,7 +102,10 @@ impl Probe {
                 said("counted")
             }
             "count_together" => {
-                count(&context, 3, || async { drop(self.0.meeting.wait().await) }).await;
+                let meet = || async {
+                    self.0.meeting.wait().await;
+                };
+                count(&context, 3, meet).await;
                 said("counted")
             }
             "log_together" => {
