@@ -7,7 +7,11 @@ mod toolbox;
 use std::sync::Arc;
 
 use protocol::InProcess;
-use rmcp::model::CompletionInfo;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CompletionInfo};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer};
 
 use notes::Notes;
 use toolbox::Toolbox;
@@ -30,4 +34,24 @@ fn completed(mut values: Vec<String>) -> CompletionInfo {
     values.truncate(CompletionInfo::MAX_VALUES);
     let has_more = total > values.len();
     CompletionInfo::with_pagination(values, u32::try_from(total).ok(), has_more).unwrap_or_default()
+}
+
+/// Calls a tool of a router.
+///
+/// # Errors
+/// `-32602` for a name that is none of its tools, with those there are.
+async fn call_tool<S: Send + Sync + 'static>(
+    tools: &ToolRouter<S>,
+    server: &S,
+    request: CallToolRequestParams,
+    context: RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    if tools.has_route(&request.name) {
+        return tools.call(ToolCallContext::new(server, request, context)).await;
+    }
+    let shown: String = request.name.chars().take(64).collect();
+    let known: Vec<String> =
+        tools.list_all().into_iter().map(|tool| tool.name.into_owned()).collect();
+    let text = format!("there is no tool `{shown}`: expected one of {}", known.join(", "));
+    Err(ErrorData::invalid_params(text, None))
 }

@@ -1,15 +1,41 @@
 //! Finds integers that a JSON parser would silently round.
 
 use memchr::memchr2;
+use protocol::Raw;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// The longest run of digits that every 64-bit integer type holds.
 const SAFE_DIGITS: usize = 18;
 
-/// The first integer in `text` that neither 64 bits nor a double holds exactly.
+/// The first integer in a request's params that neither 64 bits nor a double holds exactly.
 ///
-/// `text` is valid JSON. rmcp keeps arguments as `serde_json::Value`, where such an integer becomes
-/// the nearest double: a tool would act on another number than the caller wrote.
-pub(super) fn first_rounded_integer(text: &str) -> Option<&str> {
+/// rmcp keeps arguments as `serde_json::Value`, where such an integer becomes the nearest double: a
+/// tool would act on another number than the caller wrote. `_meta` is left out, since much in it
+/// is not for this server.
+pub(super) fn rounded_integer(params: &Raw) -> Option<&str> {
+    first_rounded_integer(params)?;
+    let (before, after) = around_meta(params);
+    first_rounded_integer(before).or_else(|| first_rounded_integer(after))
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<&'a RawValue>,
+}
+
+fn around_meta(params: &Raw) -> (&str, &str) {
+    let Ok(Meta { meta: Some(meta) }) = params.read::<Meta<'_>>() else {
+        return (params, "");
+    };
+    let start = (meta.get().as_ptr() as usize).saturating_sub(params.as_ptr() as usize);
+    let end = start + meta.get().len();
+    (params.get(..start).unwrap_or_default(), params.get(end..).unwrap_or_default())
+}
+
+/// `text` is JSON, or JSON with a value cut out.
+fn first_rounded_integer(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -59,11 +85,12 @@ fn is_rounded(number: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::first_rounded_integer;
+    use super::rounded_integer;
     use expect_test::{Expect, expect};
+    use protocol::Raw;
 
-    fn check(text: &str, expected: Expect) {
-        expected.assert_debug_eq(&first_rounded_integer(text));
+    fn check(text: &'static str, expected: Expect) {
+        expected.assert_debug_eq(&rounded_integer(&Raw::from_static(text)));
     }
 
     #[test]
@@ -84,6 +111,24 @@ mod tests {
             expect![[r#"
                 Some(
                     "18446744073709551617",
+                )
+            "#]],
+        );
+    }
+
+    #[test]
+    fn metadata_may_hold_what_it_likes_and_what_follows_is_seen() {
+        check(
+            r#"{"_meta":{"x/y":18446744073709551617},"arguments":{}}"#,
+            expect![[r#"
+                None
+            "#]],
+        );
+        check(
+            r#"{"_meta":{"x/y":18446744073709551617},"arguments":{"a":18446744073709551619}}"#,
+            expect![[r#"
+                Some(
+                    "18446744073709551619",
                 )
             "#]],
         );

@@ -101,7 +101,10 @@ impl Embed {
     }
 
     async fn serve(self: Arc<Self>, request: ChildRequest) -> Result<Raw, ErrorObject> {
-        let mut asked = request::read(&request.method, &request.params)?;
+        let ChildRequest { method, params, back, .. } = request;
+        let mut asked = request::read(&method, &params)?;
+        // Megabytes of text, perhaps, and all of it is in `asked` now.
+        drop(params);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         if asked.progress_token.is_some() {
             asked.meta.set_progress_token(ProgressToken(NumberOrString::Number(id)));
@@ -114,13 +117,13 @@ impl Embed {
         let answer = guarded(Box::pin(self.answer(id, asked.request, context)));
         let answer = match &place.lane {
             None => answer.await,
-            Some(lane) => carried(answer, lane, request.back.as_ref()).await,
+            Some(lane) => carried(answer, lane, back.as_ref()).await,
         };
         match answer {
             Ok(result) => printed(result.map_err(error_object)?),
-            Err(Cut::Closed) => printed(ServerResult::SubscriptionsListenResult(closing(id))),
+            Err(Cut::Closed) => printed(self.closing(id)),
             Err(Cut::Panicked) => {
-                let text = format!("the server panicked while it answered {}", request.method);
+                let text = format!("the server panicked while it answered {method}");
                 Err(ErrorObject::new(INTERNAL_ERROR, text))
             }
         }
@@ -179,6 +182,13 @@ impl Embed {
         let peer = line.peer();
         *shared = Some(line);
         peer
+    }
+
+    /// The result that ends a listen in good order.
+    fn closing(&self, id: i64) -> ServerResult {
+        let mut result = SubscriptionsListenResult::complete(NumberOrString::Number(id));
+        result.meta.set_server_info(self.server.get_info().server_info);
+        ServerResult::SubscriptionsListenResult(result)
     }
 
     fn keep(&self, line: Line) {
@@ -262,10 +272,6 @@ async fn carried(
         }
         () = &mut carry => Err(Cut::Closed),
     }
-}
-
-fn closing(id: i64) -> SubscriptionsListenResult {
-    SubscriptionsListenResult::complete(NumberOrString::Number(id))
 }
 
 fn printed(result: ServerResult) -> Result<Raw, ErrorObject> {

@@ -16,7 +16,7 @@ use rmcp::model::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::exact::first_rounded_integer;
+use super::exact::rounded_integer;
 
 /// Requests of the handshake eras, which 2026-07-28 has no longer.
 const REMOVED: [&str; 5] =
@@ -41,9 +41,9 @@ pub(super) struct Asked {
 /// Reads one request.
 ///
 /// # Errors
-/// `-32601` for a method of the handshake eras; `-32602` for params that are no object, that do not
-/// have the method's shape, that hold an integer which would be rounded, or whose `_meta` lacks what
-/// every 2026-07-28 request carries. The message says what was expected and what came.
+/// `-32601` for a method of the handshake eras; `-32602` for params that are no object, that do
+/// not have the method's shape, that hold an integer which would be rounded, or whose `_meta` lacks
+/// what every 2026-07-28 request carries. The message says what was expected and what came.
 pub(super) fn read(method: &str, params: &Raw) -> Result<Asked, ErrorObject> {
     if REMOVED.contains(&method) {
         let message = format!("`{method}` is not a method of 2026-07-28");
@@ -53,7 +53,7 @@ pub(super) fn read(method: &str, params: &Raw) -> Result<Asked, ErrorObject> {
         let came = shown(params);
         return Err(wrong(method, &format!("params: expected an object, came {came}")));
     }
-    if let Some(integer) = first_rounded_integer(params) {
+    if let Some(integer) = rounded_integer(params) {
         let came = shown(integer);
         return Err(wrong(
             method,

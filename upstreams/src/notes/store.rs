@@ -46,10 +46,15 @@ impl Draft {
     pub(super) fn checked(title: String, text: String, tags: Vec<String>) -> Result<Self, String> {
         let title = title.trim().to_owned();
         let characters = title.chars().count();
-        if characters == 0 || characters > TITLE_CHARS_MAX || title.contains(['\n', '\r']) {
+        if characters == 0 || characters > TITLE_CHARS_MAX {
             return Err(format!(
-                "title: expected 1 to {TITLE_CHARS_MAX} characters on one line, came {characters}"
+                "title: expected 1 to {TITLE_CHARS_MAX} characters, came {characters}"
             ));
+        }
+        if title.contains(char::is_control) {
+            return Err("title: expected one line of text, came one with line breaks or other \
+                        control characters"
+                .to_owned());
         }
         if text.len() > TEXT_BYTES_MAX {
             let came = text.len();

@@ -83,7 +83,9 @@ impl Toolbox {
         Parameters(RandomNumberArguments { min, max, count }): Parameters<RandomNumberArguments>,
     ) -> Result<Json<Numbers>, String> {
         if min < -NUMBER_MAX || max > NUMBER_MAX {
-            return Err(format!("expected bounds of at most {NUMBER_MAX} either way"));
+            return Err(format!(
+                "expected min and max within {NUMBER_MAX} either way, came {min} and {max}"
+            ));
         }
         if min > max {
             return Err(format!("expected min not above max, came {min} and {max}"));

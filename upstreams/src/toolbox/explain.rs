@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Toolbox;
 use super::table::UNITS;
-use super::units::{convert, find};
+use super::units::{convert, find, told};
 
 const NAME: &str = "explain_conversion";
 
@@ -42,6 +42,7 @@ impl Toolbox {
             )?;
         let (from, to) = (find(&from).map_err(wrong)?, find(&to).map_err(wrong)?);
         let result = convert(number, from, to).map_err(wrong)?;
+        let (number, result) = (told(number), told(result));
         let ask = format!(
             "Explain step by step how {number} {} is converted into {}. The result is {result}: \
              show the exact factor, where it comes from, and how one can estimate the result.",

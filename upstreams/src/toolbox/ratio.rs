@@ -122,13 +122,11 @@ mod tests {
 
         #[test]
         fn adding_and_taking_away_is_nothing(left in -1e9_f64..1e9, right in -1e9_f64..1e9) {
-            let (left, right) = (Ratio::of(left), Ratio::of(right));
-            if let (Some(left), Some(right)) = (left, right) {
-                if let Some(sum) = left.plus(right) {
-                    if let Some(back) = sum.minus(right) {
-                        prop_assert_eq!(back.to_f64(), left.to_f64());
-                    }
-                }
+            if let Some(left) = Ratio::of(left)
+                && let Some(right) = Ratio::of(right)
+                && let Some(back) = left.plus(right).and_then(|sum| sum.minus(right))
+            {
+                prop_assert_eq!(back, left);
             }
         }
     }

@@ -15,7 +15,7 @@ const DATE_BYTES_MAX: usize = 100;
 /// Zones that an error suggests at most.
 const SUGGESTED_MAX: usize = 3;
 /// How alike a suggestion is at least, from 0 to 1.
-const ALIKE_MIN: f64 = 0.75;
+const ALIKE_MIN: f64 = 0.85;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -195,7 +195,9 @@ fn zone(name: &str) -> Result<TimeZone, String> {
     alike.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
     alike.truncate(SUGGESTED_MAX);
     if alike.is_empty() {
-        return Err(format!("unknown time zone `{shown}`: expected an IANA name, Europe/Berlin"));
+        return Err(format!(
+            "unknown time zone `{shown}`: expected an IANA name such as Europe/Berlin"
+        ));
     }
     let nearest: Vec<String> = alike.into_iter().map(|(_, name)| name).collect();
     Err(format!("unknown time zone `{shown}`: did you mean {}?", nearest.join(", ")))

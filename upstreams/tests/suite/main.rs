@@ -1,0 +1,13 @@
+//! What a caller of a compiled-in child sees, and what it costs when it walks away.
+#![allow(clippy::unwrap_used, reason = "what is unwrapped here is what a test claims")]
+
+mod caller;
+mod probe;
+mod requests;
+mod attribution;
+mod listens;
+mod leaks;
+mod notes;
+mod notes_resources;
+mod toolbox;
+mod toolbox_time;
