@@ -171,19 +171,23 @@ fn variable(
         }
         Some(_) => {}
         None => {
-            // Our own variables are no secrets of anybody's.
-            let others = reading.environment.keys().filter(|name| !name.starts_with("GATEWAY_"));
-            let others = others.filter(|name| is_conventional(name)).map(String::as_str);
-            let is_wanted = is_conventional(name) && !reading.is_full();
-            let near = nearest(name, others.filter(|_| is_wanted));
-            let help = match near {
-                Some(near) => did_you_mean(&format!("`{near}`")),
+            let help = match similar(name, reading) {
+                Some(similar) => did_you_mean(&format!("`{similar}`")),
                 None => "set it where the gateway is started".to_owned(),
             };
             reading.missing(at, format!("the environment variable {shown} is not set"), help);
         }
     }
     set
+}
+
+/// A variable that is set and has nearly this name; ours set keys and hold nobody's secrets.
+fn similar<'a>(name: &str, reading: &Reading<'a>) -> Option<&'a str> {
+    if reading.is_full() || !is_conventional(name) {
+        return None;
+    }
+    let others = reading.environment.keys().filter(|other| !other.starts_with("GATEWAY_"));
+    nearest(name, others.filter(|other| is_conventional(other)).map(String::as_str))
 }
 
 /// Takes a secret from where a table says it is kept.

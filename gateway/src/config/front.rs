@@ -39,9 +39,10 @@ pub struct GatewayConfig {
     /// start.
     pub key: Option<Secret>,
     /// `Host` values, in lower case, accepted besides loopback names and the address of `listen`.
-    /// Default none.
+    /// `*` stands for all. Default none.
     pub hosts: Vec<String>,
-    /// `Origin` values, in lower case, accepted besides loopback ones. Default none.
+    /// `Origin` values, in lower case, accepted besides loopback ones. `*` stands for all. Default
+    /// none.
     pub origins: Vec<String>,
     /// Put first in the instructions that clients get; at most 64 KiB. Default none.
     pub instructions: Option<String>,
@@ -218,52 +219,52 @@ fn instructions(table: &mut Table, reading: &mut Reading<'_>) -> Option<String> 
 /// Reads a `Host` value: a name or an address, with or without a port.
 fn host(found: &Found<String>, reading: &mut Reading<'_>) -> Option<String> {
     let text = found.value.as_str();
-    let is_host = !text.contains(['@', '*']);
-    match text.parse::<Authority>().ok().filter(|host| is_host && !host.host().is_empty()) {
-        Some(host) => return Some(host.as_str().to_lowercase()),
-        None if text.contains('*') => {
-            let message =
-                "names are not patterns: a `*` would let any web page in by DNS rebinding";
-            reading.wrong(&found.at, message, "list the names one by one");
-        }
-        None => {
-            let came = quoted(text);
-            let message = format!("expected a host such as \"example.com\", found {came}");
-            let url = text.parse::<Uri>().ok();
-            let help = match url.as_ref().and_then(Uri::authority) {
-                Some(host) if is_host => found.at.write(&format!("\"{host}\"")),
-                _ => String::new(),
-            };
-            reading.wrong(&found.at, message, help);
-        }
+    if text == "*" {
+        let message = "any web page can reach the gateway under a name of its own";
+        reading.odd(&found.at, message, "list the names, unless a proxy before it checks them");
+        return Some(found.value.clone());
     }
+    let is_plain = |text: &str| !text.contains(['@', '*']);
+    let host = text.parse::<Authority>().ok();
+    if let Some(host) = host.filter(|host| is_plain(text) && !host.host().is_empty()) {
+        return Some(host.as_str().to_lowercase());
+    }
+    let message = format!("expected a host such as \"example.com\", found {}", quoted(text));
+    let url = text.parse::<Uri>().ok();
+    let help = match url.as_ref().and_then(Uri::authority).map(Authority::as_str) {
+        _ if text.contains('*') => NO_PATTERN.to_owned(),
+        Some(host) if is_plain(host) => found.at.write(&quoted(host)),
+        _ => String::new(),
+    };
+    reading.wrong(&found.at, message, help);
     None
 }
 
 /// Reads an `Origin` value: scheme, host and port, nothing behind.
 fn origin(found: &Found<String>, reading: &mut Reading<'_>) -> Option<String> {
     let text = found.value.as_str();
-    if text.contains('*') || text == "null" {
-        let message = format!("{} would let any web page call the gateway", quoted(text));
-        reading.wrong(&found.at, message, "list the origins one by one");
-        return None;
+    if text == "*" || text == "null" {
+        let message = "any web page can call the gateway";
+        reading.odd(&found.at, message, "list the origins one by one");
+        return Some(found.value.clone());
     }
     let url = text.parse::<Uri>().ok();
     let parts = url.as_ref().and_then(|url| Some((url.scheme_str()?, url.authority()?.as_str())));
-    let parts = parts.filter(|(_, host)| !host.contains('@'));
+    let parts = parts.filter(|(_, host)| !host.contains(['@', '*']));
     let plain = parts.map(|(scheme, host)| format!("{scheme}://{host}").to_lowercase());
-    match plain {
-        Some(plain) if plain.eq_ignore_ascii_case(text) => return Some(plain),
-        plain => {
-            let came = quoted(text);
-            let message =
-                format!("expected an origin such as \"https://app.example.com\", found {came}");
-            let help = match plain {
-                Some(plain) => found.at.write(&format!("\"{plain}\"")),
-                None => String::new(),
-            };
-            reading.wrong(&found.at, message, help);
-        }
+    if let Some(plain) = plain.clone().filter(|plain| plain.eq_ignore_ascii_case(text)) {
+        return Some(plain);
     }
+    let came = quoted(text);
+    let message = format!("expected an origin such as \"https://app.example.com\", found {came}");
+    let help = match plain {
+        _ if text.contains('*') => NO_PATTERN.to_owned(),
+        Some(plain) => found.at.write(&quoted(&plain)),
+        None => String::new(),
+    };
+    reading.wrong(&found.at, message, help);
     None
 }
+
+/// Said where a pattern stands in place of a name.
+const NO_PATTERN: &str = "names are no patterns: list them one by one, or write \"*\" for all";

@@ -107,7 +107,7 @@ table! {
     LISTEN = "listen", Kind::Text, "\"127.0.0.1:8808\"",
         "address and port of the endpoints `/mcp` and `/mcp/<prefix>`; `localhost:<port>` too";
     ADMIN = "admin", Kind::Text, "\"127.0.0.1:8809\"",
-        "address and port of `/live`, `/ready`, `/mounts`, `/metrics`; `\"off\"` for none";
+        "address and port of `/live`, `/ready`, `/mounts`; `\"off\"` for none";
     SEPARATOR = "separator", Kind::Choice(&["_", "__", "-", "."]), "\"_\"",
         "stands between prefix and name";
     NAME_MAX = "name_max", Kind::Count(16, 256), "128",
@@ -115,9 +115,10 @@ table! {
     KEY = "key", Kind::Secret, "",
         "at least 32 characters; seals session ids, so that a restart keeps sessions";
     HOSTS = "hosts", Kind::Texts, "[]",
-        "`Host` values accepted besides loopback names and the address of `listen`";
+        "`Host` values accepted besides loopback names and the address of `listen`; \
+        `\"*\"` for all";
     ORIGINS = "origins", Kind::Texts, "[]",
-        "`Origin` values accepted besides loopback ones";
+        "`Origin` values accepted besides loopback ones; `\"*\"` for all";
     INSTRUCTIONS = "instructions", Kind::Text, "",
         "put first in the instructions that clients get; at most 64 KiB";
     LIMITS_TABLE = "limits", Kind::Table(LIMITS), "", "a bound on everything";
@@ -145,7 +146,7 @@ table! {
     LISTENS_MAX = "listens_max", Kind::Count(1, 1_000_000), "10000",
         "open streams of notifications to clients";
     DRAIN = "drain", Kind::Time(0, 10 * MINUTE), "\"10s\"",
-        "for calls in flight to end at shutdown and after a reload";
+        "for calls in flight to end at shutdown";
     SETTLE = "settle", Kind::Time(0, 5 * MINUTE), "\"5s\"",
         "the first list waits for the first answers of the mounts";
     CATALOG_TTL = "catalog_ttl", Kind::Time(0, DAY), "\"60s\"",

@@ -33,8 +33,7 @@ pub struct Limits {
     pub page_entries: usize,
     /// Open streams of notifications to clients. Default 10 000, from 1 to 1 000 000.
     pub listens_max: usize,
-    /// Time for calls in flight to end, at shutdown and after a reload. Default 10 s, from 0 to
-    /// 10 min.
+    /// Time for calls in flight to end at shutdown. Default 10 s, from 0 to 10 min.
     pub drain: Duration,
     /// How long the first list waits for the first answers of the mounts. Default 5 s, from 0 to
     /// 5 min.

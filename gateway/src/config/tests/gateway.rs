@@ -139,21 +139,21 @@ hosts = [
     check(
         text,
         expect![[r#"
-        routing.toml:3:3: gateway.hosts[0]: expected a host such as "example.com", found "https://example.com/mcp"
-         3 |   "https://example.com/mcp",
-           |   ^^^^^^^^^^^^^^^^^^^^^^^^^
-           = write "example.com"
+            routing.toml:3:3: gateway.hosts[0]: expected a host such as "example.com", found "https://example.com/mcp"
+             3 |   "https://example.com/mcp",
+               |   ^^^^^^^^^^^^^^^^^^^^^^^^^
+               = write "example.com"
 
-        routing.toml:4:3: gateway.hosts[1]: names are not patterns: a `*` would let any web page in by DNS rebinding
-         4 |   "*.example.com",
-           |   ^^^^^^^^^^^^^^^
-           = list the names one by one
+            routing.toml:4:3: gateway.hosts[1]: expected a host such as "example.com", found "*.example.com"
+             4 |   "*.example.com",
+               |   ^^^^^^^^^^^^^^^
+               = names are no patterns: list them one by one, or write "*" for all
 
-        routing.toml:5:3: gateway.hosts[2]: expected a host such as "example.com", found ""
-         5 |   "",
-           |   ^^
+            routing.toml:5:3: gateway.hosts[2]: expected a host such as "example.com", found ""
+             5 |   "",
+               |   ^^
 
-        3 problems"#]],
+            3 problems"#]],
     );
 }
 
@@ -161,31 +161,26 @@ hosts = [
 fn origins_that_are_none() {
     let text = "\
 [gateway]
-origins = [\"https://app.example.com/\", \"app.example.com\", \"*\", \"null\"]
+origins = [\"https://app.example.com/\", \"app.example.com\", \"https://*.example.com\"]
 ";
     check(
         text,
         expect![[r#"
-        routing.toml:2:12: gateway.origins[0]: expected an origin such as "https://app.example.com", found "https://app.example.com/"
-         2 | origins = ["https://app.example.com/", "app.example.com", "*", "null"]
-           |            ^^^^^^^^^^^^^^^^^^^^^^^^^^
-           = write "https://app.example.com"
+            routing.toml:2:12: gateway.origins[0]: expected an origin such as "https://app.example.com", found "https://app.example.com/"
+             2 | origins = ["https://app.example.com/", "app.example.com", "https://*.example.com"]
+               |            ^^^^^^^^^^^^^^^^^^^^^^^^^^
+               = write "https://app.example.com"
 
-        routing.toml:2:40: gateway.origins[1]: expected an origin such as "https://app.example.com", found "app.example.com"
-         2 | origins = ["https://app.example.com/", "app.example.com", "*", "null"]
-           |                                        ^^^^^^^^^^^^^^^^^
+            routing.toml:2:40: gateway.origins[1]: expected an origin such as "https://app.example.com", found "app.example.com"
+             2 | origins = ["https://app.example.com/", "app.example.com", "https://*.example.com"]
+               |                                        ^^^^^^^^^^^^^^^^^
 
-        routing.toml:2:59: gateway.origins[2]: "*" would let any web page call the gateway
-         2 | origins = ["https://app.example.com/", "app.example.com", "*", "null"]
-           |                                                           ^^^
-           = list the origins one by one
+            routing.toml:2:59: gateway.origins[2]: expected an origin such as "https://app.example.com", found "https://*.example.com"
+             2 | origins = ["https://app.example.com/", "app.example.com", "https://*.example.com"]
+               |                                                           ^^^^^^^^^^^^^^^^^^^^^^^
+               = names are no patterns: list them one by one, or write "*" for all
 
-        routing.toml:2:64: gateway.origins[3]: "null" would let any web page call the gateway
-         2 | origins = ["https://app.example.com/", "app.example.com", "*", "null"]
-           |                                                                ^^^^^^
-           = list the origins one by one
-
-        4 problems"#]],
+            3 problems"#]],
     );
 }
 
@@ -309,5 +304,25 @@ fn what_other_machines_can_reach_is_said() {
          3 | admin = "0.0.0.0:8809"
            |         ^^^^^^^^^^^^^^
            = listen on 127.0.0.1, or write "off""#]],
+    );
+    let text = "[gateway]\nhosts = [\"*\"]\norigins = [\"*\", \"null\"]\n\
+        [mounts.notes]\nin_process = \"notes\"\n";
+    check_warnings(
+        &Given { text, ..Given::default() },
+        expect![[r#"
+            routing.toml:2:10: gateway.hosts[0]: any web page can reach the gateway under a name of its own
+             2 | hosts = ["*"]
+               |          ^^^
+               = list the names, unless a proxy before it checks them
+
+            routing.toml:3:12: gateway.origins[0]: any web page can call the gateway
+             3 | origins = ["*", "null"]
+               |            ^^^
+               = list the origins one by one
+
+            routing.toml:3:17: gateway.origins[1]: any web page can call the gateway
+             3 | origins = ["*", "null"]
+               |                 ^^^^^^
+               = list the origins one by one"#]],
     );
 }
