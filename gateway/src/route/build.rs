@@ -10,13 +10,29 @@ use protocol::{NotJson, Raw, name, rewrite, uri};
 
 use super::mounted::{Mounted, Naming, Rules};
 use super::pages::{Listed, PageHead, Pages};
-use super::view::{Target, View};
+use super::view::{Snapshot, Target, View, endpoint_name};
 use crate::call::{Entry, Offer, Withheld};
 
 type Mount = (Arc<Mounted>, Option<Arc<Offer>>);
 
+impl Snapshot {
+    /// The state of all endpoints for these mounts, in file order, with what they offer so far.
+    pub fn new(naming: Naming, mounts: &[(Arc<Mounted>, Option<Arc<Offer>>)]) -> Self {
+        let merged = view(&naming, mounts, None);
+        let single = mounts.iter().enumerate().map(|(place, (mounted, _))| {
+            (endpoint_name(mounted), view(&naming, mounts, Some(place)))
+        });
+        Self {
+            merged,
+            single: single.collect(),
+            mounts: mounts.iter().map(|(mounted, _)| Arc::clone(mounted)).collect(),
+            naming,
+        }
+    }
+}
+
 /// The view of the merged endpoint, or of the mount at `only`.
-pub(super) fn view(naming: &Naming, mounts: &[Mount], only: Option<usize>) -> View {
+fn view(naming: &Naming, mounts: &[Mount], only: Option<usize>) -> View {
     let mut merge = Merge { naming, bare: only.is_some(), ..Merge::empty(naming) };
     let mut capabilities = ServerCapabilities::of_gateway();
     let mut public = true;

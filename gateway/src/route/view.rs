@@ -8,7 +8,7 @@ use protocol::header::Mirrored;
 
 use super::mounted::{Mounted, Naming};
 use super::pages::Pages;
-use crate::call::{Endpoint, Offer, Withheld};
+use crate::call::{Endpoint, Withheld};
 
 /// Where an exposed name or URI leads.
 #[derive(Debug, Clone)]
@@ -74,20 +74,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The state of all endpoints for these mounts, in file order, with what they offer so far.
-    pub fn new(naming: Naming, mounts: &[(Arc<Mounted>, Option<Arc<Offer>>)]) -> Self {
-        let merged = super::build::view(&naming, mounts, None);
-        let single = mounts.iter().enumerate().map(|(place, (mounted, _))| {
-            (endpoint_name(mounted), super::build::view(&naming, mounts, Some(place)))
-        });
-        Self {
-            merged,
-            single: single.collect(),
-            mounts: mounts.iter().map(|(mounted, _)| Arc::clone(mounted)).collect(),
-            naming,
-        }
-    }
-
     /// What the merge left out of the merged endpoint, by mount.
     pub fn withheld(&self) -> &[(Arc<str>, Withheld)] {
         self.merged.withheld()
