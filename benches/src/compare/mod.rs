@@ -146,12 +146,16 @@ async fn one_round(way: &Way, case: Case, args: &CompareArgs) -> Result<Round, F
     };
     let me = std::process::id();
     let ready = Ready::connect(&plan).await.map_err(|fault| way.blame(fault))?;
-    let (before, load_before) = (way.used()?, Used::by(me)?);
+    let (clock, before, load_before) = (Clock::now(), way.used()?, Used::by(me)?);
     let outcome = ready.run().await;
     let (after, load_after) = (way.used()?, Used::by(me)?);
+    let clock_after = Clock::now();
     outcome.right().map_err(|fault| way.blame(fault))?;
     let (tested, child) = after.since(&before);
-    let round = figures(&outcome, tested, child, load_after.since(&load_before));
+    let load = load_after.since(&load_before);
+    let ours_ns = tested.and(child).and(load).total_ns;
+    let others_share = clock_after.taken_by_others(clock, ours_ns);
+    let round = Round { others_share, ..figures(&outcome, tested, child, load) };
     outcome.part().await;
     Ok(round)
 }
@@ -167,6 +171,7 @@ fn figures(outcome: &Outcome, tested: Spent, child: Spent, load: Spent) -> Round
         cpu_system_share: tested.system_share,
         child_cpu_us: per_call_us(child),
         load_cpu_us: per_call_us(load),
+        others_share: 0.0,
         p50_us: outcome.latencies.quantile_us(0.5),
         p90_us: outcome.latencies.quantile_us(0.9),
         p99_us: outcome.latencies.quantile_us(0.99),

@@ -69,6 +69,8 @@ pub(super) struct Round {
     pub(super) child_cpu_us: f64,
     /// Processor time of the load generator.
     pub(super) load_cpu_us: f64,
+    /// Processor time that neither we nor the idle loop used, of all in the round, 0 to 1; rough.
+    pub(super) others_share: f64,
     pub(super) p50_us: f64,
     pub(super) p90_us: f64,
     pub(super) p99_us: f64,
@@ -92,6 +94,15 @@ impl fmt::Display for Case {
         }
         let plural = if self.connections == 1 { "" } else { "s" };
         write!(f, "{}, {} connection{plural}", size(self.bytes), self.connections)
+    }
+}
+
+impl Report {
+    /// How much of the processor others used, over all rounds.
+    pub(super) fn others(&self) -> Option<Spread> {
+        let ways = self.cases.iter().flat_map(|case| &case.ways);
+        let rounds = ways.flat_map(|way| &way.rounds);
+        Spread::over(rounds.map(|round| round.others_share).collect())
     }
 }
 
@@ -156,6 +167,7 @@ mod tests {
             cpu_system_share: 0.5,
             child_cpu_us: 0.0,
             load_cpu_us: 1.0,
+            others_share: 0.0,
             p50_us: 1.0,
             p90_us: 1.0,
             p99_us: 1.0,

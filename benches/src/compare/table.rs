@@ -14,17 +14,22 @@ pub(super) fn markdown(report: &Report) -> String {
         page.push_str(&format!("{}\n\n", report.note));
     }
     page.push_str(&format!(
-        "{}, {} cores, Linux {}; load {:.2} before; {:.1} % of the processor time taken by the \
-         host's other guests.\n{} rounds of at most {} calls or {} s for each way, taking turns; \
-         medians of the rounds.\n\n",
-        machine.processor,
-        machine.cores,
-        machine.kernel,
-        machine.load_before,
-        report.stolen_share * 100.0,
-        report.rounds,
-        report.length.calls,
-        report.length.seconds,
+        "{}, {} cores, of which this run had {}; Linux {}; load {:.2} before.\n",
+        machine.processor, machine.cores, machine.cores_used, machine.kernel, machine.load_before,
+    ));
+    if let Some(others) = report.others() {
+        page.push_str(&format!(
+            "Others took {:.0} % of these cores in the median round, {:.0} % in the worst; the \
+             host's other guests {:.1} % over the whole run.\n",
+            others.median * 100.0,
+            others.most * 100.0,
+            report.stolen_share * 100.0,
+        ));
+    }
+    page.push_str(&format!(
+        "{} rounds of at most {} calls or {} s for each way, taking turns; medians of the \
+         rounds.\n\n",
+        report.rounds, report.length.calls, report.length.seconds,
     ));
     page.push_str("## Ratios in the same round\n\n");
     page.push_str(&lay_out(&RATIO_HEAD, &rows(report, ratio_row)));

@@ -1,4 +1,4 @@
-//! What the kernel says about processes and the machine: processor time, memory, names.
+//! What the kernel says about a process: processor time, memory, descendants.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use crate::fault::Fault;
 const TICKS_PER_S: u64 = 100;
 
 /// Nanoseconds of one such tick.
-const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_S;
+pub(super) const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_S;
 
 /// Processor time that a process had used up at one moment.
 #[derive(Debug, Clone, Default)]
@@ -124,61 +124,6 @@ pub(crate) fn descendants(pid: u32) -> Vec<u32> {
     found
 }
 
-/// The machine that a result was measured on.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) cores: usize,
-    pub(crate) kernel: String,
-    pub(crate) memory_bytes: u64,
-    /// Processes that wanted to run, over the last minute, before the run began.
-    pub(crate) load_before: f64,
-}
-
-impl Machine {
-    /// Whatever cannot be found out is left empty.
-    pub(crate) fn here() -> Self {
-        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let models = text("/proc/cpuinfo");
-        let model =
-            models.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
-        let total = text("/proc/meminfo");
-        let total = total.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-        let kib = total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        let load = text("/proc/loadavg");
-        Self {
-            processor: model.unwrap_or("unknown").trim().to_owned(),
-            cores: std::thread::available_parallelism().map_or(0, Into::into),
-            kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
-            memory_bytes: kib.unwrap_or(0) * 1024,
-            load_before: load.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0),
-        }
-    }
-}
-
-/// Time of the whole machine, in ticks over all cores.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Clock {
-    all_ticks: u64,
-    stolen_ticks: u64,
-}
-
-impl Clock {
-    pub(crate) fn now() -> Self {
-        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-        let line = stat.lines().next().unwrap_or_default();
-        let ticks: Vec<u64> =
-            line.split_whitespace().skip(1).take(8).filter_map(|word| word.parse().ok()).collect();
-        Self { all_ticks: ticks.iter().sum(), stolen_ticks: ticks.get(7).copied().unwrap_or(0) }
-    }
-
-    /// The share of processor time since `before` that the host gave to others, 0 to 1.
-    pub(crate) fn stolen_since(self, before: Self) -> f64 {
-        let all = self.all_ticks.saturating_sub(before.all_ticks).max(1);
-        self.stolen_ticks.saturating_sub(before.stolen_ticks) as f64 / all as f64
-    }
-}
-
 /// The fields of `/proc/PID/stat` from the state on: the name before them may hold anything.
 fn after_name(stat: &str) -> Vec<&str> {
     stat.rsplit_once(')').map_or_else(Vec::new, |(_, rest)| rest.split_whitespace().collect())
@@ -226,6 +171,5 @@ mod tests {
         let me = std::process::id();
         assert!(Used::by(me).is_ok_and(|used| !used.threads_ns.is_empty()));
         assert!(Memory::of(me).is_ok_and(|memory| memory.peak_bytes > 0));
-        assert!(Machine::here().cores > 0);
     }
 }
