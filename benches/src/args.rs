@@ -65,7 +65,8 @@ pub(crate) struct ChildArgs {
     #[arg(long, group = "transport")]
     pub(crate) stdio: bool,
     /// Length of the text in each result of `tools/call`.
-    #[arg(long, default_value_t = 300, value_parser = value_parser!(u64).range(..=RESULT_BYTES_MAX))]
+    #[arg(long, default_value_t = 300,
+          value_parser = value_parser!(u64).range(..=RESULT_BYTES_MAX))]
     pub(crate) bytes: u64,
     /// Which era to speak.
     #[arg(long, value_enum, default_value = "both")]
@@ -108,7 +109,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_enum, default_value = "modern")]
     pub(crate) era: Era,
     /// Length of the text that each answer must have.
-    #[arg(long, default_value_t = 300, value_parser = value_parser!(u64).range(..=RESULT_BYTES_MAX))]
+    #[arg(long, default_value_t = 300,
+          value_parser = value_parser!(u64).range(..=RESULT_BYTES_MAX))]
     pub(crate) bytes: u64,
     /// How many connections call at the same time, each one call after the other.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u64).range(1..=CONNECTIONS_MAX))]

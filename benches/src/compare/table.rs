@@ -14,7 +14,7 @@ pub(super) fn markdown(report: &Report) -> String {
         page.push_str(&format!("{}\n\n", report.note));
     }
     page.push_str(&format!(
-        "{}, {} cores, of which this run had {}; Linux {}; load {:.2} before.\n",
+        "{}, {} cores, this run on core {}; Linux {}; load {:.2} before.\n",
         machine.processor, machine.cores, machine.cores_used, machine.kernel, machine.load_before,
     ));
     if let Some(others) = report.others() {

@@ -57,7 +57,8 @@ impl Way {
         programs: &Programs,
         case: Case,
     ) -> Result<Self, Fault> {
-        let folder = tempfile::tempdir().map_err(Fault::during("making a folder"))?;
+        let folder = tempfile::Builder::new().prefix("benches-").tempdir();
+        let folder = folder.map_err(Fault::during("making a folder"))?;
         let at = folder.path();
         let (tested, child) = match name {
             WayName::Direct => (start_child(programs, case, case.era.into(), at).await?, None),

@@ -46,14 +46,14 @@ fn report(args: &LoadArgs, outcome: &Outcome) {
         say(&figures.to_string());
         return;
     }
-    say(&format!(
-        "{calls} calls, {rate:.0}/s, p50 {:.1} µs, p90 {:.1} µs, p99 {:.1} µs, max {:.1} µs, {} wrong",
+    let times = format!(
+        "p50 {:.1} µs, p90 {:.1} µs, p99 {:.1} µs, max {:.1} µs",
         at(0.5),
         at(0.9),
         at(0.99),
-        at(1.0),
-        outcome.wrong_count
-    ));
+        at(1.0)
+    );
+    say(&format!("{calls} calls, {rate:.0}/s, {times}, {} wrong", outcome.wrong_count));
 }
 
 #[cfg(test)]
