@@ -161,6 +161,9 @@ pub(crate) struct CompareArgs {
     /// Rounds of each way in each case; the ways take turns.
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u64).range(1..=ROUNDS_MAX))]
     pub(crate) rounds: u64,
+    /// Repeat a round, a few times, when others took more than this of the processor, in percent.
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u64).range(..=100))]
+    pub(crate) others_max: u64,
     #[command(flatten)]
     pub(crate) length: RoundArgs,
     /// Names the result files: `<date>-<what>.json` and `.md`.

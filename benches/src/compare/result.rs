@@ -19,6 +19,8 @@ pub(super) struct Report {
     /// Processor time that the host gave to other machines during the run, 0 to 1.
     pub(super) stolen_share: f64,
     pub(super) rounds: u64,
+    /// Rounds in which others took more were repeated.
+    pub(super) others_max_percent: u64,
     /// Calls, seconds and warm-up of each round.
     pub(super) length: RoundArgs,
     pub(super) cases: Vec<CaseResult>,
@@ -40,6 +42,8 @@ pub(super) struct Case {
 pub(super) struct CaseResult {
     #[serde(flatten)]
     pub(super) case: Case,
+    /// How many rounds of all ways were left out because others disturbed them.
+    pub(super) repeated: u32,
     pub(super) ways: Vec<WayResult>,
 }
 

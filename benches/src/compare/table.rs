@@ -26,6 +26,13 @@ pub(super) fn markdown(report: &Report) -> String {
             report.stolen_share * 100.0,
         ));
     }
+    if report.others_max_percent < 100 {
+        let repeated: u32 = report.cases.iter().map(|case| case.repeated).sum();
+        page.push_str(&format!(
+            "Rounds in which others took more than {} % were repeated: {repeated} times.\n",
+            report.others_max_percent,
+        ));
+    }
     page.push_str(&format!(
         "{} rounds of at most {} calls or {} s for each way, taking turns; medians of the \
          rounds.\n\n",
