@@ -96,6 +96,25 @@ async fn dropping_a_call_cancels_what_its_handler_started() {
 }
 
 #[tokio::test]
+async fn sends_that_wait_are_let_go_when_their_call_is_dropped() {
+    let shared = Shared::new();
+    let caller = Caller(upstreams::mount(Probe(shared.clone())));
+    let (ear, heard) = crate::caller::Ear::open(1);
+    let params = crate::caller::with_meta(json!({ "name": "log_in_tasks",
+        "_meta": { "io.modelcontextprotocol/logLevel": "debug" } }));
+    let request = caller.0.request(protocol::ChildRequest::new("tools/call", params, ear));
+    let call = tokio::spawn(request);
+    // One send is done, the others wait: for the ear, or behind the one that does.
+    while heard.is_empty() || shared.running.load(Ordering::SeqCst) != 8 {
+        tokio::task::yield_now().await;
+    }
+    call.abort();
+    while shared.running.load(Ordering::SeqCst) != 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_future_that_is_never_polled_does_nothing() {
     let shared = Shared::new();
     let child: Arc<dyn InProcess> = upstreams::mount(Probe(shared.clone()));

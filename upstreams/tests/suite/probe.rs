@@ -121,6 +121,16 @@ impl Probe {
                 }
                 said("logged")
             }
+            "log_in_tasks" => {
+                for number in 0..8 {
+                    let (peer, counted) = (peer.clone(), Counted::new(&self.0));
+                    tokio::spawn(async move {
+                        log(&peer, "error", json!(number)).await;
+                        drop(counted);
+                    });
+                }
+                std::future::pending().await
+            }
             "flood" => said(flood(&context, &self.0.begun).await),
             "ask" => said(ask(&peer).await),
             "ask_in_task" => said(tokio::spawn(async move { ask(&peer).await }).await.unwrap()),
