@@ -131,6 +131,10 @@ impl Front {
 
     /// A notification or response: legal without a session only where nothing hangs on it.
     fn one_way(self: &Arc<Self>, arrival: &Arrival, head: &Head, message: &Message) -> Outcome {
+        if head.is_modern() && matches!(message, Message::Notification { .. }) {
+            // There is none that means anything over HTTP, and a session id on it is a stray one.
+            return Outcome::Accepted;
+        }
         match (self.held(arrival, head), message) {
             (Ok(held), message) => {
                 self.legacy_one_way(&held, message);
