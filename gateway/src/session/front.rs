@@ -232,7 +232,7 @@ impl Front {
                 self.sessions.end(&id);
                 204
             }
-            (Err((404, _)), _) => 404,
+            (Err((status, _)), Some(_)) => status,
             _ => 405,
         }
     }
