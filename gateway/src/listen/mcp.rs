@@ -126,12 +126,7 @@ impl Mcp {
 /// One JSON body when the answer is all there is, else an event stream.
 async fn respond(mut exchange: Exchange, accepts: Accepts) -> Response<Body> {
     if !accepts.events {
-        while let Some(step) = exchange.next().await {
-            if let Step::Last { status, body } = step {
-                return body::full(status, "application/json", body);
-            }
-        }
-        return body::empty(202);
+        return whole(exchange).await;
     }
     let first = match exchange.is_batch() {
         true => None,
@@ -158,9 +153,31 @@ async fn respond(mut exchange: Exchange, accepts: Accepts) -> Response<Body> {
         };
         match step? {
             Step::Notice(message) => Some((body::event(&message), (Some(exchange), None, ticks))),
-            Step::Last { body, .. } => Some((body::event(&body), (None, None, ticks))),
+            Step::Last { body, .. } => {
+                let rest = exchange.is_batch().then_some(exchange);
+                Some((body::event(&body), (rest, None, ticks)))
+            }
         }
     }))
+}
+
+/// The answer without what comes before it; those of a batch in one array.
+async fn whole(mut exchange: Exchange) -> Response<Body> {
+    let mut answers = Vec::new();
+    while let Some(step) = exchange.next().await {
+        match step {
+            Step::Notice(_) => {}
+            Step::Last { body, .. } if exchange.is_batch() => answers.push(body),
+            Step::Last { status, body } => return body::full(status, "application/json", body),
+        }
+    }
+    match answers.is_empty() {
+        true => body::empty(202),
+        false => {
+            let array = [&b"["[..], &answers.join(&b','), b"]"].concat();
+            body::full(200, "application/json", array)
+        }
+    }
 }
 
 fn ticks() -> tokio::time::Interval {

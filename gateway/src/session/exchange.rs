@@ -21,7 +21,7 @@ const STEPS_QUEUED_MAX: usize = 64;
 pub enum Step {
     /// A notification that belongs to the request.
     Notice(Bytes),
-    /// The answer; nothing follows.
+    /// The answer; nothing follows it but the other answers of a batch.
     Last {
         /// The HTTP status, where the transport has one.
         status: u16,
@@ -82,7 +82,7 @@ impl Exchange {
         Self { source: Source::Several(parts) }
     }
 
-    /// Whether more than one answer comes, so that it takes a stream.
+    /// Whether more than one answer may come.
     pub fn is_batch(&self) -> bool {
         matches!(self.source, Source::Several(_))
     }
@@ -98,7 +98,7 @@ impl Exchange {
     }
 }
 
-/// The next step of any part; answers before the last of all count as notices.
+/// The next step of any part.
 async fn next_of(parts: &mut Vec<Exchange>) -> Option<Step> {
     loop {
         if parts.is_empty() {
@@ -107,13 +107,11 @@ async fn next_of(parts: &mut Vec<Exchange>) -> Option<Step> {
         let nexts = parts.iter_mut().map(|part| Box::pin(part.next_boxed()));
         let (step, at, _) = futures_util::future::select_all(nexts).await;
         match step {
-            Some(Step::Notice(body)) => return Some(Step::Notice(body)),
-            Some(Step::Last { body, status }) => {
-                drop(parts.remove(at));
-                return Some(match parts.is_empty() {
-                    true => Step::Last { status, body },
-                    false => Step::Notice(body),
-                });
+            Some(step) => {
+                if matches!(step, Step::Last { .. }) {
+                    drop(parts.remove(at));
+                }
+                return Some(step);
             }
             None => drop(parts.remove(at)),
         }
