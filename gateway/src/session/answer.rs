@@ -214,9 +214,9 @@ pub(super) fn with_token(params: &Raw, token: &Raw) -> Option<Raw> {
     Some(ObjectEdit::new(&members).set(meta::PROGRESS_TOKEN, token.as_str()).finish_raw())
 }
 
-/// The `progress` member, to keep it rising.
+/// The `progress` member, to keep it rising; a number that is too large to be read is none.
 pub(super) fn progress(params: &Raw) -> Option<f64> {
-    Members::read(params).ok()?.get("progress")?.parse().ok()
+    Members::read(params).ok()?.get("progress")?.parse().ok().filter(|now: &f64| now.is_finite())
 }
 
 /// The `level` member of a log message, as a position in [`meta::LEVELS`].
