@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol::{ErrorObject, envelope, error};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,14 @@ pub async fn serve_stdio(
             () = stop.cancelled() => break,
             line = read_line(&mut input, line_bytes_max) => line,
         };
-        let Some(line) = line else { break };
+        let line = match line {
+            Line::Whole(line) => line,
+            Line::TooLong => {
+                tasks.spawn(refuse_long(line_bytes_max, lines.clone()));
+                continue;
+            }
+            Line::End => break,
+        };
         if line.trim_ascii().is_empty() {
             continue;
         }
@@ -53,32 +61,46 @@ pub async fn serve_stdio(
     let _written = writing.await;
 }
 
-/// One line without its end; a longer one than allowed is skipped and comes out as a text that is
-/// refused as no JSON. `None` at the end of the input.
-async fn read_line(input: &mut (impl AsyncBufRead + Unpin), max: usize) -> Option<Bytes> {
+/// What reading a line comes to.
+enum Line {
+    /// A line without its end.
+    Whole(Bytes),
+    /// A longer one than allowed, which was skipped.
+    TooLong,
+    /// The input has ended.
+    End,
+}
+
+async fn read_line(input: &mut (impl AsyncBufRead + Unpin), max: usize) -> Line {
     let mut line = Vec::new();
     let mut skipped = false;
     loop {
         let part = match input.fill_buf().await {
             Ok(part) if !part.is_empty() => part,
-            _ => return (!line.is_empty()).then(|| line.into()),
+            _ if skipped => return Line::TooLong,
+            _ if line.is_empty() => return Line::End,
+            _ => return Line::Whole(line.into()),
         };
         let end = memchr::memchr(b'\n', part);
         let taken = end.unwrap_or(part.len());
         if line.len() + taken > max {
             skipped = true;
-            line.clear();
+            line = Vec::new();
         } else if !skipped {
             line.extend_from_slice(part.get(..taken).unwrap_or_default());
         }
         input.consume(taken + usize::from(end.is_some()));
         if end.is_some() {
-            return Some(match skipped {
-                true => Bytes::from_static(b"(a line longer than the limit)"),
-                false => line.into(),
-            });
+            return if skipped { Line::TooLong } else { Line::Whole(line.into()) };
         }
     }
+}
+
+async fn refuse_long(max: usize, lines: mpsc::Sender<Bytes>) {
+    let text = format!("the line is longer than {max} bytes, which is the limit here");
+    let error = ErrorObject::new(error::INVALID_REQUEST, text);
+    // A client that left needs no answer.
+    let _left = lines.send(envelope::error(None, &error)).await;
 }
 
 async fn answer(mut exchange: Exchange, lines: mpsc::Sender<Bytes>) {
