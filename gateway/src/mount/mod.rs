@@ -51,6 +51,9 @@ pub struct Mount {
     stale: Notify,
     /// Asks the supervisor to look whether the child is alive.
     suspect: Notify,
+    /// The number of the last look at the child's lists that began, and of the last that ended.
+    lists_begun: AtomicU64,
+    lists_ended: watch::Sender<u64>,
     failures: AtomicU32,
     calls: AtomicU64,
     faults: AtomicU64,
@@ -71,6 +74,8 @@ impl Mount {
             offer: watch::Sender::new(None),
             stale: Notify::new(),
             suspect: Notify::new(),
+            lists_begun: AtomicU64::new(0),
+            lists_ended: watch::Sender::new(0),
             failures: AtomicU32::new(0),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),

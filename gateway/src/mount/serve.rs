@@ -116,16 +116,20 @@ impl Mount {
         mut call: Call,
         fault: Fault,
     ) -> Result<Reply, Fault> {
-        let mut offer = self.offer.subscribe();
-        offer.mark_unchanged();
+        // A look that is under way may have seen the old schema: a later one is waited for.
+        let begun = self.lists_begun.load(Ordering::Relaxed);
+        let mut ended = self.lists_ended.subscribe();
         self.stale.notify_one();
-        if !matches!(timeout(self.settings.timeout, offer.changed()).await, Ok(Ok(()))) {
+        let fresh = ended.wait_for(|ended| *ended > begun);
+        if !matches!(timeout(self.settings.timeout, fresh).await, Ok(Ok(_))) {
             return Err(fault);
         }
         let mirrored = Members::read(&call.params)
             .ok()
             .and_then(|members| members.get_string("name"))
             .and_then(|name| self.mirrored(&name));
+        // With the same headers it would be refused again.
+        let mirrored = mirrored.filter(|mirrored| *mirrored != call.mirrored);
         let Some(mirrored) = mirrored else { return Err(fault) };
         call.mirrored = mirrored;
         self.in_time(link, call).await

@@ -104,6 +104,13 @@ impl Mount {
 
     /// Reads the lists in `wanted`, publishes them, and says when to look again.
     async fn relist(&self, link: &dyn Link, wanted: &[List]) -> Result<Option<Duration>, ()> {
+        let number = self.lists_begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let outcome = self.read_lists(link, wanted).await;
+        self.lists_ended.send_replace(number);
+        outcome
+    }
+
+    async fn read_lists(&self, link: &dyn Link, wanted: &[List]) -> Result<Option<Duration>, ()> {
         let last = self.offer.borrow().clone();
         let collected = catalog::collect(link, &self.settings, last.as_deref(), wanted).await;
         match collected {
