@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use protocol::json::{self, Members};
+use protocol::json::{self, Members, ObjectEdit};
 use protocol::{Method, Raw, rewrite, uri};
 
 use super::lookup::{Named, not_offered, with_uri};
 use super::mounted::Mounted;
 use super::view::{Snapshot, Target, View};
 use crate::call::{Call, Fault, Kind, Reply, ReplyKind, Serve};
+
+/// Values of one completion that a client may be given.
+const COMPLETION_VALUES_MAX: usize = 100;
 
 impl Snapshot {
     /// `tools/call` and `prompts/get`.
@@ -82,7 +85,7 @@ impl Snapshot {
         let params = rewrite::set_inner(&call.params, "ref", member, &target.key)
             .map_err(|fault| Fault::invalid(format!("params: {fault}")))?;
         call.params = params;
-        self.mounted(&target)?.serve.serve(call).await
+        self.mounted(&target)?.serve.serve(call).await.map(bounded_completion)
     }
 
     fn mounted(&self, target: &Target) -> Result<&Mounted, Fault> {
@@ -108,6 +111,24 @@ fn with(reply: Reply, mounted: &Mounted, rewrite: impl Fn(&Raw, rewrite::Map<'_>
     }
     let exposed = |own: &str| Some(uri::expose(&mounted.prefix, own));
     Reply { result: rewrite(&reply.result, &exposed), ..reply }
+}
+
+/// A completion with no more values than the protocol allows (check 162).
+fn bounded_completion(reply: Reply) -> Reply {
+    let cut = || {
+        let members = Members::read(&reply.result).ok()?;
+        let inside = Members::read(members.get("completion")?).ok()?;
+        let values = json::elements(inside.get("values")?)?;
+        let kept = values.get(..COMPLETION_VALUES_MAX).filter(|kept| kept.len() < values.len())?;
+        let mut edit = ObjectEdit::new(&inside);
+        edit.set("values", json::array(kept.iter().copied()).to_string());
+        let inside = edit.set("hasMore", "true").finish();
+        Some(ObjectEdit::new(&members).set("completion", inside).finish_raw())
+    };
+    match cut() {
+        Some(result) => Reply { result, ..reply },
+        None => reply,
+    }
 }
 
 /// The headers that mirror arguments agree with the body (check 53); a transport without headers
