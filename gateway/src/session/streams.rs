@@ -58,7 +58,10 @@ impl Front {
     pub(super) fn listen_to_lists(self: &Arc<Self>, held: &Held) {
         let mut lists = held.live.lists.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if lists.is_none() {
-            let filter = r#"{"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}}"#;
+            let filter = concat!(
+                r#"{"notifications":{"toolsListChanged":true,"#,
+                r#""promptsListChanged":true,"resourcesListChanged":true}}"#
+            );
             *lists = Some(self.listen_for(held, Raw::from_static(filter), None));
         }
     }
