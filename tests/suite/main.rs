@@ -1,1 +1,15 @@
 //! The hermetic suite.
+
+mod tidy;
+mod catalog;
+mod names;
+mod children;
+mod envelope;
+mod metadata;
+mod era;
+mod headers;
+mod http;
+mod legacy;
+mod listen;
+mod stdio;
+mod cancel_progress;

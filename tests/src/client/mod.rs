@@ -1,0 +1,15 @@
+//! Clients of either era and on any transport, that send exact bytes and show what came.
+
+mod ask;
+mod http;
+mod session;
+mod stdio;
+mod shown;
+mod either;
+
+pub use ask::{Ask, MODERN, legacy, modern, posted};
+pub use either::{Either, check_all};
+pub use http::{Answer, Http, check, check_rows};
+pub use session::{Session, initialize};
+pub use shown::{essence, shown};
+pub use stdio::Stdio;

@@ -1,0 +1,99 @@
+//! A client on a two-way channel, as over standard input and output: one message a line.
+
+use std::sync::Arc;
+
+use gateway::listen::serve_stdio;
+use gateway::session::Front;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf};
+use tokio::io::{WriteHalf, duplex, split};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::ask::Ask;
+use super::session::initialize;
+use super::shown::masked;
+use crate::start::soon;
+
+/// Bytes on their way in each direction.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// One channel and the gateway at its other end.
+pub struct Stdio {
+    input: Option<WriteHalf<DuplexStream>>,
+    output: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    serving: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Stdio {
+    /// A channel to `front`, which takes lines of at most `line_bytes_max`.
+    pub fn new(front: Arc<Front>, line_bytes_max: usize) -> Self {
+        let (here, there) = duplex(PIPE_BYTES);
+        let stop = CancellationToken::new();
+        let (from, to) = split(there);
+        let serving = tokio::spawn(serve_stdio(front, from, to, line_bytes_max, stop.clone()));
+        let (output, input) = split(here);
+        let output = BufReader::new(output).lines();
+        Self { input: Some(input), output, serving, stop }
+    }
+
+    /// Writes exactly this and a line end.
+    pub async fn line(&mut self, line: impl AsRef<[u8]>) {
+        self.write(line).await;
+        self.write("\n").await;
+    }
+
+    /// Writes exactly this.
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        let input = self.input.as_mut().expect("an input that is open");
+        soon("room in the input", input.write_all(bytes.as_ref())).await.expect("a written line");
+    }
+
+    /// Writes the message of a request.
+    pub async fn say(&mut self, ask: &Ask) {
+        self.line(ask.bytes()).await;
+    }
+
+    /// The next line; `None` when the output has ended.
+    pub async fn next(&mut self) -> Option<String> {
+        let line = soon("a line", self.output.next_line()).await.expect("a readable line");
+        line.map(|line| masked(&line))
+    }
+
+    /// Writes the message of a request and shows the next line.
+    pub async fn shown(&mut self, ask: &Ask) -> String {
+        self.say(ask).await;
+        self.next().await.unwrap_or_else(|| "(the end)".to_owned())
+    }
+
+    /// The legacy handshake; what `initialize` answered.
+    pub async fn handshake(&mut self, version: &str) -> String {
+        let greeting = self.shown(&initialize(version, "{}")).await;
+        let initialized = super::ask::legacy("notifications/initialized", "{}").without_id();
+        self.say(&initialized).await;
+        greeting
+    }
+
+    /// Closes the input; all that still comes, until the gateway has ended.
+    pub async fn end(mut self) -> Vec<String> {
+        if let Some(mut input) = self.input.take() {
+            input.shutdown().await.expect("an input that can be closed");
+        }
+        self.rest().await
+    }
+
+    /// Tells the gateway to stop; all that still comes, until it has ended.
+    pub async fn stop(mut self) -> Vec<String> {
+        self.stop.cancel();
+        self.rest().await
+    }
+
+    async fn rest(&mut self) -> Vec<String> {
+        let mut rest = Vec::new();
+        while let Some(line) = self.next().await {
+            rest.push(line);
+        }
+        soon("the end of the gateway's side", &mut self.serving).await.expect("no panic");
+        rest
+    }
+}

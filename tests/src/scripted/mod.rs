@@ -1,0 +1,24 @@
+//! A child whose every word is written down in a script: it answers, waits, lies, breaks and dies
+//! as told, and remembers all that it received. It speaks either era over pipes, over HTTP and in
+//! this process.
+
+mod script;
+mod seen;
+mod director;
+mod stage;
+mod catalog;
+mod answers;
+mod in_process;
+mod stdio;
+mod process;
+mod http;
+mod cast;
+
+pub use cast::{Cast, Play, at, elements, member, string};
+pub use director::{Director, Order};
+pub use http::HttpChild;
+pub use in_process::InProcessChild;
+pub use process::ProcessChild;
+pub use script::{Catalog, Http, Paging, Script, Speaks, Step};
+pub use seen::{Seen, What};
+pub use stdio::run as run_stdio;

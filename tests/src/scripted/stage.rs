@@ -1,0 +1,354 @@
+//! Where a script is played: one task a request, gates that hold it, and what is told unasked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::json::{self, Members};
+use protocol::{ErrorObject, Raw, envelope, meta};
+use tokio::sync::{mpsc, watch};
+
+use super::answers::{Usual, string_in};
+use super::director::Order;
+use super::script::{Script, Step};
+use super::seen::{Seen, What, Witness};
+
+/// Messages on their way out of one request.
+const EMITS_MAX: usize = 1024;
+
+/// What goes out.
+#[derive(Debug)]
+pub(super) enum Emit {
+    /// A message, or what stands in the place of one.
+    Message(String),
+    /// A message in pieces of so many bytes.
+    Pieces(String, usize),
+    /// The first half of a message.
+    Half(String),
+    /// A status and a body instead of an answer.
+    Refuse(u16, String),
+    /// The end of the connection, in the middle of whatever there is.
+    Cut,
+    /// The end of the child.
+    Exit(i32),
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) id: String,
+    pub(super) method: String,
+    pub(super) params: String,
+}
+
+/// Who is told what a child says by itself.
+enum Listener {
+    /// All of it.
+    All(mpsc::Sender<Emit>),
+    /// What this filter has, tagged with this id.
+    Listen(String, String, mpsc::Sender<Emit>),
+}
+
+/// One child at play.
+pub(super) struct Stage {
+    state: Mutex<State>,
+    gates: watch::Sender<BTreeSet<String>>,
+    pub(super) witness: Witness,
+}
+
+struct State {
+    script: Script,
+    turns: HashMap<String, usize>,
+    refused: bool,
+    listeners: Vec<Listener>,
+    sessions: BTreeSet<String>,
+    sessions_given: usize,
+}
+
+enum Next {
+    On,
+    Answered,
+    Over,
+}
+
+impl Stage {
+    pub(super) fn new(script: Script, witness: Witness) -> Arc<Self> {
+        let state = State {
+            script,
+            turns: HashMap::new(),
+            refused: false,
+            listeners: Vec::new(),
+            sessions: BTreeSet::new(),
+            sessions_given: 0,
+        };
+        let gates = watch::Sender::new(BTreeSet::new());
+        witness.saw(Seen::new(What::Began, ""));
+        Arc::new(Self { state: Mutex::new(state), gates, witness })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn script(&self) -> Script {
+        self.state().script.clone()
+    }
+
+    /// Carries out an order; [`Order::Exit`] is for who runs the child.
+    pub(super) fn order(&self, order: Order) {
+        match order {
+            Order::Script(script) => {
+                let mut state = self.state();
+                state.script = *script;
+                state.turns.clear();
+            }
+            Order::Open(gate) => {
+                self.gates.send_if_modified(|gates| gates.insert(gate));
+            }
+            Order::Tell(method, params) => self.tell(&method, &params),
+            Order::Forget => self.state().sessions.clear(),
+            Order::Sync(number) => {
+                let synced = Seen { id: number.to_string(), ..Seen::new(What::Synced, "") };
+                self.witness.saw(synced);
+            }
+            Order::Exit(_) => {}
+        }
+    }
+
+    /// A new session.
+    pub(super) fn give_session(&self) -> String {
+        let mut state = self.state();
+        state.sessions_given += 1;
+        let id = format!("session-{}", state.sessions_given);
+        state.sessions.insert(id.clone());
+        id
+    }
+
+    pub(super) fn has_session(&self, id: &str) -> bool {
+        self.state().sessions.contains(id)
+    }
+
+    pub(super) fn end_session(&self, id: &str) -> bool {
+        self.state().sessions.remove(id)
+    }
+
+    /// Tells a listener all that the child says by itself.
+    pub(super) fn listen_to_all(&self, to: mpsc::Sender<Emit>) {
+        self.state().listeners.push(Listener::All(to));
+    }
+
+    /// Plays one request; what goes out comes from the receiver, which may be dropped.
+    pub(super) fn play(self: &Arc<Self>, asked: Asked) -> mpsc::Receiver<Emit> {
+        let (out, emits) = mpsc::channel(EMITS_MAX);
+        let stage = Arc::clone(self);
+        tokio::spawn(async move {
+            let left = out.clone();
+            tokio::select! {
+                () = stage.perform(&asked, out) => {}
+                () = left.closed() => {
+                    let seen = Seen::new(What::Left, &asked.method);
+                    stage.witness.saw(Seen { id: asked.id.clone(), ..seen });
+                }
+            }
+        });
+        emits
+    }
+
+    async fn perform(&self, asked: &Asked, out: mpsc::Sender<Emit>) {
+        let steps = self.steps(asked);
+        let undone = matches!(steps.first(), Some(Step::Status(..) | Step::Refuse(..)));
+        if !undone {
+            let id = asked.id.clone();
+            self.witness.saw(Seen { id, ..Seen::new(What::Executed, &asked.method) });
+        }
+        let mut answered = false;
+        for step in steps {
+            match self.step(step, asked, &out).await {
+                Next::On => {}
+                Next::Answered => answered = true,
+                Next::Over => return,
+            }
+        }
+        if !answered {
+            self.usual(asked, &out).await;
+        }
+    }
+
+    /// The steps for this request, and a turn taken.
+    fn steps(&self, asked: &Asked) -> Vec<Step> {
+        let name = ["name", "uri"].iter().find_map(|member| string_in(&asked.params, member));
+        let exact = format!("{} {}", asked.method, name.unwrap_or_default());
+        let mut state = self.state();
+        for kind in [exact, asked.method.clone()] {
+            let Some(turns) = state.script.on.get(&kind).cloned() else { continue };
+            let turn = state.turns.entry(kind).or_default();
+            let steps = turns.get(*turn).or(turns.last()).cloned().unwrap_or_default();
+            *turn += 1;
+            return steps;
+        }
+        Vec::new()
+    }
+
+    async fn step(&self, step: Step, asked: &Asked, out: &mpsc::Sender<Emit>) -> Next {
+        let result = |result: &str| answer(asked, &asked.id, &self.script().whole(result));
+        let emit = match step {
+            Step::Wait(gate) => {
+                let mut gates = self.gates.subscribe();
+                let _open = gates.wait_for(|gates| gates.contains(&gate)).await.is_ok();
+                return Next::On;
+            }
+            Step::Hang => std::future::pending().await,
+            Step::Usual => {
+                self.usual(asked, out).await;
+                return Next::Answered;
+            }
+            Step::Answer(text) => Emit::Message(result(&text)),
+            Step::Error(code, text, data) => Emit::Message(error(&asked.id, code, &text, data)),
+            Step::Huge(bytes) => Emit::Message(result(&format!(
+                r#"{{"content":[{{"type":"text","text":"{}"}}]}}"#,
+                "x".repeat(bytes)
+            ))),
+            Step::AnswerAs(id, text) => {
+                let text = answer(asked, &id, &self.script().whole(&text));
+                send(out, Emit::Message(text)).await;
+                return Next::On;
+            }
+            Step::Drip(bytes) => Emit::Pieces(self.usual_message(asked), bytes),
+            Step::Progress(done) => {
+                let meta = Members::read(&asked.params).ok();
+                let meta = meta.as_ref().and_then(|members| members.get("_meta"));
+                let meta = meta.and_then(|meta| Members::read(meta).ok());
+                let token = meta.as_ref().and_then(|meta| meta.get(meta::PROGRESS_TOKEN));
+                let Some(token) = token else { return Next::On };
+                let params = format!(r#"{{"progressToken":{token},"progress":{done}}}"#);
+                send(out, Emit::Message(notification("notifications/progress", &params))).await;
+                return Next::On;
+            }
+            Step::Notify(method, params) => {
+                send(out, Emit::Message(notification(&method, &params))).await;
+                return Next::On;
+            }
+            Step::Garbage(text) => {
+                send(out, Emit::Message(text)).await;
+                return Next::On;
+            }
+            Step::Break => {
+                send(out, Emit::Half(self.usual_message(asked))).await;
+                send(out, Emit::Cut).await;
+                return Next::Over;
+            }
+            Step::Exit(code) => {
+                send(out, Emit::Exit(code)).await;
+                return Next::Over;
+            }
+            Step::Status(status, body) => Emit::Refuse(status, body),
+            Step::Refuse(status, code, text, data) => {
+                Emit::Refuse(status, error(&asked.id, code, &text, data))
+            }
+        };
+        send(out, emit).await;
+        Next::Answered
+    }
+
+    async fn usual(&self, asked: &Asked, out: &mpsc::Sender<Emit>) {
+        let usual = {
+            let mut state = self.state();
+            let State { script, refused, .. } = &mut *state;
+            script.usual(&asked.method, &asked.params, refused)
+        };
+        let filter = match usual {
+            Usual::Result(result) => {
+                return send(out, Emit::Message(answer(asked, &asked.id, &result))).await;
+            }
+            Usual::Error(fault) => {
+                return send(out, Emit::Message(refusal(&asked.id, &fault))).await;
+            }
+            Usual::Listen(filter) => filter,
+        };
+        let inside = format!(r#"{{"notifications":{filter},"_meta":{}}}"#, tag(&asked.id));
+        let method = "notifications/subscriptions/acknowledged";
+        let listener = Listener::Listen(asked.id.clone(), filter, out.clone());
+        {
+            let mut state = self.state();
+            let first = Emit::Message(notification(method, &inside));
+            out.try_send(first).expect("room for the acknowledgement");
+            state.listeners.push(listener);
+        }
+        out.closed().await;
+    }
+
+    /// The usual answer as one message.
+    fn usual_message(&self, asked: &Asked) -> String {
+        let mut refused = true;
+        match self.script().usual(&asked.method, &asked.params, &mut refused) {
+            Usual::Result(result) => answer(asked, &asked.id, &result),
+            Usual::Error(fault) => refusal(&asked.id, &fault),
+            Usual::Listen(_) => String::new(),
+        }
+    }
+
+    fn tell(&self, method: &str, params: &str) {
+        self.state().listeners.retain(|listener| {
+            let (to, message) = match listener {
+                Listener::All(to) => (to, notification(method, params)),
+                Listener::Listen(id, filter, to) if wants(filter, method, params) => {
+                    let members = Members::read(params).expect("params of what is told");
+                    let mut edit = json::ObjectEdit::new(&members);
+                    edit.set("_meta", tag(id));
+                    (to, notification(method, &edit.finish()))
+                }
+                Listener::Listen(_, _, to) => return !to.is_closed(),
+            };
+            to.try_send(Emit::Message(message)).is_ok()
+        });
+    }
+}
+
+/// Whether a listen's filter has this notification.
+fn wants(filter: &str, method: &str, params: &str) -> bool {
+    let Ok(filter) = Members::read(filter) else { return false };
+    let flag = match method {
+        "notifications/tools/list_changed" => "toolsListChanged",
+        "notifications/prompts/list_changed" => "promptsListChanged",
+        "notifications/resources/list_changed" => "resourcesListChanged",
+        _ => {
+            let uri = string_in(params, "uri").map(|uri| json::quoted(&uri));
+            let all = filter.get("resourceSubscriptions").unwrap_or_default();
+            return uri.is_some_and(|uri| all.contains(&uri));
+        }
+    };
+    filter.get(flag) == Some("true")
+}
+
+async fn send(out: &mpsc::Sender<Emit>, emit: Emit) {
+    // Who left hears no more.
+    let _left = out.send(emit).await;
+}
+
+fn tag(id: &str) -> String {
+    format!(r#"{{"{}":{id}}}"#, meta::SUBSCRIPTION)
+}
+
+fn answer(asked: &Asked, id: &str, result: &str) -> String {
+    let result = Raw::parse(result.to_owned().into());
+    let result = result.unwrap_or_else(|fault| panic!("{}: {fault}", asked.method));
+    text(&envelope::result(id, &result))
+}
+
+fn refusal(id: &str, fault: &ErrorObject) -> String {
+    text(&envelope::error(Some(id), fault))
+}
+
+fn error(id: &str, code: i64, message: &str, data: Option<String>) -> String {
+    let mut fault = ErrorObject::new(code, message);
+    fault.data = data.and_then(|data| Raw::parse(data.into()).ok());
+    refusal(id, &fault)
+}
+
+fn notification(method: &str, params: &str) -> String {
+    let params = Raw::parse(params.to_owned().into()).expect("params of a notification");
+    text(&envelope::notification(method, &params))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().to_owned()
+}

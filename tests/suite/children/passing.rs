@@ -1,0 +1,185 @@
+//! What passes between client and child unchanged: progress, cancellation, errors, large results.
+
+use harness::client::modern;
+use harness::scripted::{Play, Step, What, at, member, string};
+use harness::start::soon;
+
+use super::Wire::{
+    InProcess, LegacyEvents, LegacyProcess, ModernEvents, ModernHttp, ModernProcess,
+};
+use super::{ALL, code, does};
+
+#[tokio::test]
+async fn an_answer_byte_by_byte_is_an_answer() {
+    for wire in ALL {
+        let play = wire.play("", does(&[Step::Drip(1)])).await;
+        let answer = play.call("m_t").await;
+        assert!(answer.contains("t {}"), "{wire:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_result_passes_whole() {
+    for wire in ALL {
+        let play = wire.play("", does(&[Step::Huge(3 << 20)])).await;
+        assert!(play.call("m_t").await.len() > 3 << 20, "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_childs_own_errors_pass_as_they_are() {
+    let data = r#"{"z":1,"a":[1.0e2]}"#;
+    let step = Step::Error(-31999, "of my own".to_owned(), Some(data.to_owned()));
+    for wire in ALL {
+        let play = wire.play("", does(std::slice::from_ref(&step))).await;
+        let error = member(&play.call("m_t").await, "error").unwrap();
+        assert_eq!(member(&error, "code").as_deref(), Some("-31999"), "{wire:?}");
+        assert_eq!(string(&error, "message").as_deref(), Some("of my own"), "{wire:?}");
+        assert_eq!(member(&error, "data").as_deref(), Some(data), "{wire:?}");
+    }
+}
+
+/// A call of `m_t` that wants progress under the token `"p"`.
+async fn watched(play: &Play) -> harness::client::Answer {
+    let ask = modern("tools/call", r#"{"name":"m_t"}"#).meta("progressToken", "\"p\"");
+    let mut answer = play.running.http().send(&ask).await;
+    let progress = answer.message().await.expect("progress");
+    assert!(progress.contains("notifications/progress"), "{progress}");
+    assert!(progress.contains(r#""progressToken":"p""#), "{progress}");
+    answer
+}
+
+#[tokio::test]
+async fn c142_progress_passes_on_each_wire_under_the_clients_own_token() {
+    for wire in ALL {
+        let steps = [Step::Progress(1), Step::Wait("go".to_owned()), Step::Progress(2)];
+        let play = wire.play("", does(&steps)).await;
+        let mut answer = watched(&play).await;
+        play.director("m").open("go");
+        assert!(answer.message().await.unwrap().contains(r#""progress":2"#), "{wire:?}");
+        assert!(answer.message().await.unwrap().contains("t {}"), "{wire:?}");
+        assert_eq!(answer.message().await, None, "{wire:?}");
+        let call = &play.director("m").requests("tools/call").await[0];
+        let meta = member(&call.params, "_meta").unwrap();
+        assert_ne!(member(&meta, "progressToken").as_deref(), Some("\"p\""), "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn c138_a_client_that_leaves_cancels_the_call_at_its_child_on_each_wire() {
+    for wire in ALL {
+        let play = wire.play("", does(&[Step::Progress(1), Step::Hang])).await;
+        drop(watched(&play).await);
+        let director = play.director("m");
+        if wire.is_legacy() || wire == ModernProcess {
+            let told = director.saw(What::Notification, "notifications/cancelled").await;
+            let call = &director.requests("tools/call").await[0];
+            assert_eq!(member(&told.params, "requestId").as_deref(), Some(&*call.id), "{wire:?}");
+        } else {
+            director.saw(What::Left, "tools/call").await;
+            let told = director.count(What::Notification, "notifications/cancelled").await;
+            assert_eq!(told, 0, "{wire:?}: over HTTP leaving is cancelling");
+        }
+        assert!(soon("another call", play.call("m_well")).await.contains("well {}"), "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn progress_puts_off_the_silence_but_not_the_end() {
+    let steps: Vec<Step> = vec![Step::Progress(1), Step::Hang];
+    for wire in [ModernProcess, LegacyEvents, InProcess] {
+        let play = wire.play("timeout = \"1s\"\ntimeout_max = \"2s\"\n", does(&steps)).await;
+        let mut answer = watched(&play).await;
+        let last = answer.message().await.unwrap().replace("{gateway}", "{}");
+        assert_eq!(code(&last), "TIMEOUT", "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn c009_no_response_is_written_to_a_modern_child() {
+    let ask = r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#.to_owned();
+    for wire in [ModernProcess, ModernEvents] {
+        let play = wire.play("", does(&[Step::Garbage(ask.clone()), Step::Usual])).await;
+        assert!(play.call("m_t").await.contains("t {}"), "{wire:?}");
+        let seen = play.director("m").seen().await;
+        assert!(!seen.iter().any(|seen| seen.what == What::Response), "{wire:?}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn c005_a_result_of_an_unknown_type_is_not_passed_on() {
+    let odd = r#"{"resultType":"surprise","content":[]}"#.to_owned();
+    for wire in [InProcess, ModernProcess, ModernHttp, ModernEvents] {
+        let play = wire.play("", does(&[Step::Answer(odd.clone())])).await;
+        assert_eq!(code(&play.call("m_t").await), "BAD_ANSWER", "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn c003_ids_towards_a_child_are_never_used_twice() {
+    for wire in ALL.into_iter().filter(|wire| *wire != InProcess) {
+        let play = wire.play("", does(&[Step::Usual])).await;
+        for _ in 0..5 {
+            play.call("m_t").await;
+        }
+        let seen = play.director("m").seen().await;
+        // The probe stands before the first session, which is what ids are counted in.
+        let requests = seen.iter().filter(|s| {
+            s.what == What::Request && !s.id.is_empty() && s.method != "server/discover"
+        });
+        let mut ids: Vec<_> = requests.map(|seen| seen.id.as_str()).collect();
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn c008_a_question_of_a_legacy_child_never_reaches_a_modern_client_as_a_request() {
+    let ask = r#"{"jsonrpc":"2.0","id":99,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}"#;
+    for wire in [LegacyProcess, LegacyEvents] {
+        let play = wire.play("", does(&[Step::Garbage(ask.to_owned()), Step::Usual])).await;
+        let mut answer = play.send("/mcp", "tools/call", r#"{"name":"m_t"}"#).await;
+        while let Some(message) = answer.message().await {
+            let asked = message.contains(r#""method""#) && message.contains(r#""id""#);
+            assert!(!asked, "{wire:?}: {message}");
+        }
+        // It was not left without an answer.
+        let told = play.director("m").saw(What::Response, "").await;
+        assert_eq!(member(&told.params, "id").as_deref(), Some("99"), "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn c013_faults_of_the_gateway_have_codes_that_are_defined() {
+    let play = ModernProcess.play("timeout = \"1s\"\n", does(&[Step::Hang])).await;
+    let mut answers = vec![play.call("m_t").await, play.call("nobody").await];
+    answers.push(play.read("nowhere://x").await);
+    answers.push(play.ask("tools/list", r#"{"cursor":"x"}"#).await);
+    answers.push(play.ask("tools/unknown", "{}").await);
+    play.director("m").exit(1);
+    play.director("m").saw(What::Ended, "").await;
+    answers.push(play.call("m_t").await);
+    let wrong = modern("tools/list", "{}").header("mcp-method", "tools/call");
+    let shown = play.running.http().shown(&wrong).await;
+    answers.push(shown.split_once('\n').unwrap().1.to_owned());
+    for answer in answers {
+        let number = at(&answer, &["error", "code"]).unwrap_or_default();
+        let defined =
+            ["-32700", "-32600", "-32601", "-32602", "-32603", "-32020", "-32021", "-32022"];
+        assert!(defined.contains(&number.as_str()), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn c023_a_capability_that_a_child_misses_is_named_to_the_client() {
+    let needs = r#"{"requiredCapabilities":{"elicitation":{"form":{}}}}"#;
+    let refusal = Step::Refuse(400, -32021, "ask first".to_owned(), Some(needs.to_owned()));
+    let play = ModernHttp.play("", does(&[refusal])).await;
+    let mut answer = play.send("/mcp", "tools/call", r#"{"name":"m_t"}"#).await;
+    assert_eq!(answer.status, 400);
+    let error = member(&answer.message().await.unwrap(), "error").unwrap();
+    assert_eq!(member(&error, "code").as_deref(), Some("-32021"));
+    assert_eq!(member(&error, "data").as_deref(), Some(needs));
+}
