@@ -115,7 +115,7 @@ impl Gateway {
             body_bytes_max: gateway.limits.body_bytes_max,
             known: {
                 let router = Arc::clone(&self.router);
-                Arc::new(move |endpoint| router.has(endpoint))
+                Arc::new(move |endpoint| router.check(endpoint))
             },
         };
         self.serve_on(mcp, service);
@@ -123,6 +123,7 @@ impl Gateway {
             let service = Admin {
                 mounts: self.mounts.clone(),
                 settled: self.settled.clone(),
+                router: Arc::clone(&self.router),
                 front: Arc::clone(&self.front),
                 guard: guard(at),
             };
@@ -161,7 +162,8 @@ impl Gateway {
 
     /// The state of all mounts in file order.
     pub fn mounts(&self) -> Vec<MountReport> {
-        self.mounts.iter().map(|(mounted, mount)| report(mounted, mount)).collect()
+        let snapshot = self.router.snapshot();
+        self.mounts.iter().map(|(mounted, mount)| report(mounted, mount, &snapshot)).collect()
     }
 
     /// Waits until every mount was reached or given up for now, at most `wait`; whether it was.

@@ -15,7 +15,7 @@ pub const METHOD_NOT_FOUND: i64 = -32601;
 pub const INVALID_PARAMS: i64 = -32602;
 /// Something broke that is not the caller's doing.
 pub const INTERNAL_ERROR: i64 = -32603;
-/// Resource not found, until 2025-11-25; accepted from legacy children, never sent to modern clients.
+/// Resource not found, until 2025-11-25; taken from legacy children, never sent to modern clients.
 pub const RESOURCE_NOT_FOUND_LEGACY: i64 = -32002;
 /// A header and the body disagree (2026-07-28).
 pub const HEADER_MISMATCH: i64 = -32020;

@@ -38,12 +38,19 @@ pub fn encode(value: &str) -> Cow<'_, str> {
 /// Reads a value from a header, without the blanks around it.
 ///
 /// # Errors
-/// A text when the sentinel is there but what it holds is no base64 of UTF-8.
+/// A text when the sentinel is there but what it holds is no base64 of UTF-8, or when it is not
+/// there and the value is more than visible ASCII and blanks.
 pub fn decode(value: &str) -> Result<Cow<'_, str>, &'static str> {
     let value = value.trim_matches([' ', '\t']);
     let inside =
         value.strip_prefix(SENTINEL_START).and_then(|rest| rest.strip_suffix(SENTINEL_END));
-    let Some(inside) = inside else { return Ok(value.into()) };
+    let Some(inside) = inside else {
+        let plain = value.bytes().all(|byte| matches!(byte, 0x20..=0x7e | b'\t'));
+        return match plain {
+            true => Ok(value.into()),
+            false => Err("what is not visible ASCII must stand behind the base64 sentinel"),
+        };
+    };
     let bytes = STANDARD.decode(inside).map_err(|_| "what the sentinel holds is not base64")?;
     let text = String::from_utf8(bytes).map_err(|_| "what the sentinel holds is not UTF-8")?;
     Ok(text.into())

@@ -1,4 +1,4 @@
-//! Names behind a prefix: putting it on, taking it off, and keeping long ones in bounds (digest 3.1).
+//! Names behind a prefix: putting it on, taking it off, keeping long ones in bounds (digest 3.1).
 
 use std::borrow::Cow;
 

@@ -222,7 +222,9 @@ mod tests {
         fn c174_through_both_directions_are_the_same_bytes(text in json_text()) {
             let whole = raw(&format!(r#"{{"content":{text},"contents":{text},"messages":[{{"content":{text}}}]}}"#));
             type Rewrite = fn(&Raw, Map<'_>) -> Raw;
-            for rewrite in [tool_result as Rewrite, prompt_result, read_result, uri_member, tool_entry] {
+            let all: [Rewrite; 5] =
+                [tool_result, prompt_result, read_result, uri_member, tool_entry];
+            for rewrite in all {
                 let exposed = rewrite(&whole, &there);
                 // A URI written with needless escapes comes back without them: the same JSON.
                 let restored = rewrite(&exposed, &back);

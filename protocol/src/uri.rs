@@ -1,7 +1,7 @@
 //! Resource URIs and templates behind a prefix, both directions side by side (digest 3.3).
 //!
 //! `scheme://rest` ⇄ `scheme://prefix/rest`; what has no authority part, and templates that begin
-//! with an expression, ⇄ `prefix+…`; `http:` and `https:` stay, since clients fetch those themselves.
+//! with an expression, ⇄ `prefix+…`; `http:` and `https:` stay: clients fetch those themselves.
 
 /// The URI or template that clients see.
 pub fn expose(prefix: &str, uri: &str) -> String {

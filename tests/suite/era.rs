@@ -127,11 +127,8 @@ async fn c033_a_metadata_key_written_with_escapes_is_the_same_key() {
 }
 
 #[tokio::test]
-async fn c033_the_same_request_has_the_same_answer_in_both_eras_on_both_transports() {
+async fn c033_calls_have_the_same_answer_in_both_eras_on_both_transports() {
     let gateway = start_echo(&Echo::new()).await;
-    let greet =
-        r#"{"ref":{"type":"ref/prompt","name":"e_greet"},"argument":{"name":"name","value":"x"}}"#;
-    let any = r#"{"ref":{"type":"ref/resource","uri":"demo://e/a/{id}"},"argument":{"name":"id","value":""}}"#;
     let softly = r#"{"name":"e_answer","arguments":{"result":{"content":[],"isError":true}}}"#;
     for (method, params, expected) in [
         (
@@ -175,6 +172,15 @@ async fn c033_the_same_request_has_the_same_answer_in_both_eras_on_both_transpor
                 r#"{"error":{"code":-32602,"data":{"gateway":{"code":"VALIDATION_ERROR"}},"message":"no prompt is named `nope`"}}"#
             ]],
         ),
+    ] {
+        check_all(&gateway, method, params, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn c033_resources_have_the_same_answer_in_both_eras_on_both_transports() {
+    let gateway = start_echo(&Echo::new()).await;
+    for (method, params, expected) in [
         (
             "resources/list",
             "{}",
@@ -208,6 +214,18 @@ async fn c033_the_same_request_has_the_same_answer_in_both_eras_on_both_transpor
                 r#"{"error":{"code":-32602,"data":{"gateway":{"code":"VALIDATION_ERROR"},"uri":"nope://x"},"message":"no resource has the URI `nope://x`"}}"#
             ]],
         ),
+    ] {
+        check_all(&gateway, method, params, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn c033_completions_have_the_same_answer_in_both_eras_on_both_transports() {
+    let gateway = start_echo(&Echo::new()).await;
+    let greet =
+        r#"{"ref":{"type":"ref/prompt","name":"e_greet"},"argument":{"name":"name","value":"x"}}"#;
+    let any = r#"{"ref":{"type":"ref/resource","uri":"demo://e/a/{id}"},"argument":{"name":"id","value":""}}"#;
+    for (method, params, expected) in [
         (
             "completion/complete",
             greet,

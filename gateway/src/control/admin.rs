@@ -11,7 +11,7 @@ use super::report::{MountReport, report};
 use crate::call::Future;
 use crate::listen::{Body, Guard, Service, full};
 use crate::mount::Mount;
-use crate::route::Mounted;
+use crate::route::{Mounted, Router};
 use crate::session::Front;
 
 /// Serves the admin endpoints.
@@ -20,6 +20,8 @@ pub struct Admin {
     pub mounts: Vec<(Arc<Mounted>, Arc<Mount>)>,
     /// True once every mount was reached or given up for now.
     pub settled: watch::Receiver<bool>,
+    /// For what the merge withheld.
+    pub router: Arc<Router>,
     /// For sessions and requests under way.
     pub front: Arc<Front>,
     /// Who is let in.
@@ -51,8 +53,9 @@ impl Service for Admin {
 
 impl Admin {
     fn mounts(&self) -> String {
+        let snapshot = self.router.snapshot();
         let reports: Vec<MountReport> =
-            self.mounts.iter().map(|(mounted, mount)| report(mounted, mount)).collect();
+            self.mounts.iter().map(|(mounted, mount)| report(mounted, mount, &snapshot)).collect();
         let [sessions, requests] = self.front.counts();
         let whole = json!({ "mounts": reports, "sessions": sessions, "requests": requests });
         format!("{whole:#}\n")

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::call::Withheld;
 use crate::mount::Mount;
-use crate::route::Mounted;
+use crate::route::{Mounted, Snapshot};
 
 /// One mount, as `/mounts` shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -61,8 +62,15 @@ pub struct WithheldReport {
     pub reason: String,
 }
 
-/// The state of one mount.
-pub fn report(mounted: &Mounted, mount: &Mount) -> MountReport {
+impl WithheldReport {
+    fn of(withheld: &Withheld) -> Self {
+        let Withheld { list, key, reason } = withheld.clone();
+        Self { list, key, reason }
+    }
+}
+
+/// The state of one mount, with what the merge of all of them left out of it.
+pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountReport {
     let status = mount.status().borrow().clone();
     let offer = mount.offer().borrow().clone();
     let [calls_in_flight, calls, faults] = mount.counts();
@@ -70,11 +78,9 @@ pub fn report(mounted: &Mounted, mount: &Mount) -> MountReport {
         [offer.tools.len(), offer.resources.len(), offer.templates.len(), offer.prompts.len()]
     });
     let [tools, resources, templates, prompts] = counts;
-    let withheld = offer.iter().flat_map(|offer| &offer.withheld).map(|one| WithheldReport {
-        list: one.list,
-        key: one.key.clone(),
-        reason: one.reason.clone(),
-    });
+    let merged = snapshot.withheld().iter().filter(|(name, _)| *name == mounted.name);
+    let own = offer.iter().flat_map(|offer| &offer.withheld);
+    let withheld = own.chain(merged.map(|(_, withheld)| withheld)).map(WithheldReport::of);
     MountReport {
         name: mounted.name.to_string(),
         prefix: mounted.prefix.to_string(),

@@ -23,6 +23,9 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// The longest path that is looked at, in bytes.
 const PATH_BYTES_MAX: usize = 256;
 
+/// Tells whether there is an endpoint, and if not, which there are.
+pub type Known = Arc<dyn Fn(&Endpoint) -> Result<(), String> + Send + Sync>;
+
 /// Serves the MCP endpoints.
 pub struct Mcp {
     /// Who takes the messages.
@@ -31,8 +34,8 @@ pub struct Mcp {
     pub guard: Guard,
     /// The longest request body, in bytes.
     pub body_bytes_max: usize,
-    /// Whether there is such an endpoint now.
-    pub known: Arc<dyn Fn(&Endpoint) -> bool + Send + Sync>,
+    /// Whether there is such an endpoint now; the text says which there are.
+    pub known: Known,
 }
 
 impl Service for Mcp {
@@ -46,12 +49,13 @@ impl Mcp {
         if let Err(text) = self.guard.check(request.headers()) {
             return refuse(403, error::INVALID_REQUEST, &text);
         }
-        let endpoint = endpoint(request.uri().path()).filter(|endpoint| (self.known)(endpoint));
-        let Some(endpoint) = endpoint else {
-            let text = "there is nothing here; the endpoints are /mcp and /mcp/<prefix>, with the \
-                        prefix of a mount (or its name, when it has none)";
+        let Some(endpoint) = endpoint(request.uri().path()) else {
+            let text = "there is nothing here; the endpoints are /mcp and /mcp/<prefix>";
             return refuse(404, error::INVALID_REQUEST, text);
         };
+        if let Err(text) = (self.known)(&endpoint) {
+            return refuse(404, error::INVALID_REQUEST, &text);
+        }
         let arrival = Arrival {
             endpoint,
             principal: Principal::anonymous(),

@@ -97,7 +97,8 @@ impl Mount {
             false => (State::Down, pauses.next()),
         };
         let log = fault.log.as_deref().unwrap_or_default();
-        tracing::warn!(mount = %self.name(), reason = fault.text, log, again_after = ?pause, "not reached");
+        let (mount, reason) = (self.name(), &fault.text);
+        tracing::warn!(%mount, reason, log, again_after = ?pause, "not reached");
         self.set(state, &fault.text, Some(pause));
         pause
     }

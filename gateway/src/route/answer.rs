@@ -1,4 +1,4 @@
-//! One routed call: the child's own names and URIs on the way there, the exposed ones on the way back.
+//! One routed call: the child's own names and URIs there, the exposed ones on the way back.
 
 use std::sync::Arc;
 

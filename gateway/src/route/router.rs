@@ -37,7 +37,8 @@ impl Router {
         Self { snapshot, changed, settled, settle }
     }
 
-    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+    /// The state of all endpoints now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
     }
 
@@ -67,8 +68,14 @@ impl Router {
     }
 
     /// Whether there is such an endpoint.
-    pub fn has(&self, endpoint: &Endpoint) -> bool {
-        self.snapshot().view(endpoint).is_some()
+    ///
+    /// # Errors
+    /// A text that names those there are.
+    pub fn check(&self, endpoint: &Endpoint) -> Result<(), String> {
+        match self.snapshot().view(endpoint) {
+            Some(_) => Ok(()),
+            None => Err(self.no_endpoint().text),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::capabilities::ServerCapabilities;
 use protocol::envelope::{self, Message};
 use protocol::json::{self, Members, ObjectWriter};
 use protocol::meta::{self, Meta};
@@ -15,7 +16,7 @@ use super::front::{Front, Held, Outcome};
 use super::head::Arrival;
 use super::modern::{in_flight_twice, nothing};
 use super::sessions::Session;
-use crate::call::{Backchannel, Call, Caller, DynServe, Endpoint, Fault, Reply};
+use crate::call::{Backchannel, Call, Caller, DynServe, Endpoint, Fault, Kind, Reply};
 
 impl Front {
     /// `initialize` over HTTP: agrees on a version and gives out a session id.
@@ -62,15 +63,6 @@ impl Front {
         let refuse = |fault: Fault| Exchange::ready(200, answer::legacy(&id, &method, Err(fault)));
         match &method {
             Method::Ping => return Exchange::ready(200, nothing(&id)),
-            Method::SetLevel => {
-                return match level_of(&params) {
-                    Ok(level) => {
-                        held.live.set_level(level);
-                        Exchange::ready(200, nothing(&id))
-                    }
-                    Err(fault) => refuse(fault),
-                };
-            }
             Method::Initialize => return refuse(Fault::invalid("this session is initialized")),
             _ => {}
         }
@@ -80,11 +72,11 @@ impl Front {
         let Ok(place) = Arc::clone(&self.calls).try_acquire_owned() else {
             return refuse(self.full(false));
         };
-        if matches!(method, Method::Subscribe | Method::Unsubscribe) {
+        if matches!(method, Method::SetLevel | Method::Subscribe | Method::Unsubscribe) {
             let (front, held) = (Arc::clone(self), held.clone());
             return self.answering(Some(in_flight), cancelled, async move {
                 let _place = place;
-                let outcome = front.subscription(&held, &method, &params).await;
+                let outcome = front.of_session(&held, &method, &params).await;
                 (200, answer::legacy(&id, &method, outcome))
             });
         }
@@ -114,6 +106,33 @@ impl Front {
         let in_flight = Some(in_flight);
         let running = Running { answering, notices, shape, cancelled, in_flight, answer: None };
         Exchange::detached(running, &self.tasks)
+    }
+
+    /// The requests that change the session itself; unknown where nothing offers what they are for
+    /// (check 30).
+    async fn of_session(
+        self: &Arc<Self>,
+        held: &Held,
+        method: &Method,
+        params: &Raw,
+    ) -> Result<Reply, Fault> {
+        let discover = own(&held.session, Method::Discover);
+        let found = self.serve.serve_boxed(discover).await?.result;
+        let members = Members::read(&found).ok();
+        let offered = members.as_ref().and_then(|members| members.get("capabilities"));
+        let offered = offered.and_then(|text| ServerCapabilities::read(&found.slice(text)).ok());
+        let offered = offered.unwrap_or_default();
+        if *method != Method::SetLevel {
+            return match offered.subscribe {
+                true => self.subscription(held, method, params).await,
+                false => Err(not_offered(method)),
+            };
+        }
+        if !offered.logging {
+            return Err(not_offered(method));
+        }
+        held.live.set_level(level_of(params)?);
+        Ok(Reply::complete(Raw::default()))
     }
 
     /// An exchange whose answer is `answering`, without notices of its own.
@@ -191,6 +210,10 @@ fn greeting(version: Version, discovered: &Raw) -> Raw {
         .raw("serverInfo", answer::IDENTITY)
         .optional("instructions", get("instructions"))
         .finish()
+}
+
+fn not_offered(method: &Method) -> Fault {
+    Fault::new(Kind::UnknownMethod, format!("nothing here offers {}", method.as_str()))
 }
 
 fn level_of(params: &Raw) -> Result<u8, Fault> {

@@ -108,29 +108,7 @@ impl Probe {
                 count(&context, 3, meet).await;
                 said("counted")
             }
-            "log_together" => {
-                for step in 0..3 {
-                    self.0.meeting.wait().await;
-                    log(&peer, "warning", json!([arguments["who"], step])).await;
-                }
-                said("logged")
-            }
-            "log" => {
-                for level in ["debug", "info", "error"] {
-                    log(&peer, level, json!(level)).await;
-                }
-                said("logged")
-            }
-            "log_in_tasks" => {
-                for number in 0..8 {
-                    let (peer, counted) = (peer.clone(), Counted::new(&self.0));
-                    tokio::spawn(async move {
-                        log(&peer, "error", json!(number)).await;
-                        drop(counted);
-                    });
-                }
-                std::future::pending().await
-            }
+            "log_together" | "log" | "log_in_tasks" => self.logs(name, &arguments, peer).await,
             "flood" => said(flood(&context, &self.0.begun).await),
             "ask" => said(ask(&peer).await),
             "ask_in_task" => said(tokio::spawn(async move { ask(&peer).await }).await.unwrap()),
@@ -145,6 +123,41 @@ impl Probe {
             }
             "needs_input" => Ok(InputRequiredResult::from_request_state("again").into()),
             other => Err(ErrorData::invalid_params(format!("no tool {other}"), None)),
+        }
+    }
+}
+
+impl Probe {
+    async fn logs(
+        &self,
+        name: &str,
+        arguments: &Value,
+        peer: Peer<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        match name {
+            "log_together" => {
+                for step in 0..3 {
+                    self.0.meeting.wait().await;
+                    log(&peer, "warning", json!([arguments["who"], step])).await;
+                }
+                said("logged")
+            }
+            "log" => {
+                for level in ["debug", "info", "error"] {
+                    log(&peer, level, json!(level)).await;
+                }
+                said("logged")
+            }
+            _ => {
+                for number in 0..8 {
+                    let (peer, counted) = (peer.clone(), Counted::new(&self.0));
+                    tokio::spawn(async move {
+                        log(&peer, "error", json!(number)).await;
+                        drop(counted);
+                    });
+                }
+                std::future::pending().await
+            }
         }
     }
 }
