@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::InProcess;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
@@ -145,8 +146,17 @@ impl Gateway {
 
     /// Serves one client on standard input and output until the input ends or `stop`.
     pub async fn serve_stdio(&self, stop: CancellationToken) {
+        self.serve_stream(tokio::io::stdin(), tokio::io::stdout(), stop).await;
+    }
+
+    /// Serves one client on any two streams, one message a line, until `input` ends or `stop`.
+    pub async fn serve_stream(
+        &self,
+        input: impl AsyncRead + Send + Unpin,
+        output: impl AsyncWrite + Send + Unpin + 'static,
+        stop: CancellationToken,
+    ) {
         let max = self.config.gateway.limits.body_bytes_max;
-        let (input, output) = (tokio::io::stdin(), tokio::io::stdout());
         listen::serve_stdio(Arc::clone(&self.front), input, output, max, stop).await;
     }
 

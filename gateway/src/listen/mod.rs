@@ -9,5 +9,5 @@ mod stdio;
 pub use body::{Body, empty, full};
 pub use guard::Guard;
 pub use http::{Bounds, Service, bind, serve};
-pub use mcp::Mcp;
+pub use mcp::{Known, Mcp};
 pub use stdio::serve_stdio;

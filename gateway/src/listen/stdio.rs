@@ -1,11 +1,13 @@
 //! The gateway as a stdio server: one message a line, both eras on one channel.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{ErrorObject, envelope, error};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,9 +16,14 @@ use crate::session::{Arrival, Duplex, Exchange, Front, Outcome, Step};
 
 /// Messages that may wait for a client that does not read.
 const LINES_QUEUED_MAX: usize = 1024;
+/// Requests of one client that may be unanswered; its next line is read when one is answered.
+const UNANSWERED_MAX: usize = 4096;
+/// How long answers under way are waited for after the input has ended, so that a script which
+/// pipes its requests in gets them.
+const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(1);
 
-/// Serves one client on `input` and `output` until the input ends or `stop`; then what is under
-/// way is cancelled (check 78).
+/// Serves one client on `input` and `output` until the input ends or `stop`; then what is still
+/// under way after a moment is cancelled (check 78).
 pub async fn serve_stdio(
     front: Arc<Front>,
     input: impl tokio::io::AsyncRead + Send + Unpin,
@@ -31,29 +38,43 @@ pub async fn serve_stdio(
     let writing = tokio::spawn(write(queue, output));
     let standing = tokio::spawn(stand(duplex.stream(), lines.clone()));
     let tasks = TaskTracker::new();
+    let unanswered = Arc::new(Semaphore::new(UNANSWERED_MAX));
     let mut input = BufReader::new(input);
     loop {
-        let line = tokio::select! {
-            () = stop.cancelled() => break,
-            line = read_line(&mut input, line_bytes_max) => line,
+        let line = async {
+            let place = Arc::clone(&unanswered).acquire_owned().await;
+            (place, read_line(&mut input, line_bytes_max).await)
         };
-        let line = match line {
-            Line::Whole(line) => line,
+        let (place, line) = tokio::select! {
+            () = stop.cancelled() => break,
+            line = line => line,
+        };
+        let answers = lines.clone();
+        match line {
+            Line::Whole(line) if line.trim_ascii().is_empty() => {}
+            Line::Whole(line) => {
+                if let Outcome::Answered { exchange, .. } = duplex.take(line) {
+                    tasks.spawn(async move {
+                        let _place = place;
+                        answer(exchange, answers).await;
+                    });
+                }
+            }
             Line::TooLong => {
-                tasks.spawn(refuse_long(line_bytes_max, lines.clone()));
-                continue;
+                tasks.spawn(async move {
+                    let _place = place;
+                    refuse_long(line_bytes_max, answers).await;
+                });
             }
             Line::End => break,
-        };
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        if let Outcome::Answered { exchange, .. } = duplex.take(line) {
-            tasks.spawn(answer(exchange, lines.clone()));
         }
     }
-    duplex.end();
     tasks.close();
+    if !stop.is_cancelled() {
+        // Those that are later than this are cancelled.
+        let _late = timeout(LAST_ANSWERS_WAIT, tasks.wait()).await;
+    }
+    duplex.end();
     tasks.wait().await;
     standing.abort();
     drop(lines);
