@@ -161,7 +161,7 @@ impl Reader<'_> {
         Ok(reply.result)
     }
 
-    /// Takes the entries of one page and returns the next cursor; an empty one is valid (check 158).
+    /// Takes the entries of one page and returns the next cursor; an empty one counts (check 158).
     fn entries(
         &mut self,
         shape: &Shape,
