@@ -1,1 +1,24 @@
-//! The suite against real programs.
+//! Tests against real programs: official servers as children, official SDKs as clients; see `./test.sh`.
+
+mod programs;
+mod process;
+#[cfg(target_os = "linux")]
+mod stray;
+mod fixture;
+mod naming;
+mod plan;
+mod report;
+mod client;
+mod rmcp_client;
+mod rmcp_server;
+mod served;
+mod gateway;
+mod expected;
+mod compare;
+mod direct;
+mod loopback;
+mod first_discover;
+mod through;
+mod together;
+#[cfg(target_os = "linux")]
+mod custody;
