@@ -150,14 +150,18 @@ impl Gateway {
     }
 
     /// Serves one client on any two streams, one message a line, until `input` ends or `stop`.
-    pub async fn serve_stream(
+    pub fn serve_stream<I, O>(
         &self,
-        input: impl AsyncRead + Send + Unpin,
-        output: impl AsyncWrite + Send + Unpin + 'static,
+        input: I,
+        output: O,
         stop: CancellationToken,
-    ) {
+    ) -> impl Future<Output = ()> + Send + use<I, O>
+    where
+        I: AsyncRead + Send + Unpin + 'static,
+        O: AsyncWrite + Send + Unpin + 'static,
+    {
         let max = self.config.gateway.limits.body_bytes_max;
-        listen::serve_stdio(Arc::clone(&self.front), input, output, max, stop).await;
+        listen::serve_stdio(Arc::clone(&self.front), input, output, max, stop)
     }
 
     /// Answers calls directly, without a transport.

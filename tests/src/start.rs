@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::config::{FileSource, Sources, load};
-use gateway::session::{Front, Seal, Settings};
 use gateway::{Children, Gateway};
 use protocol::InProcess;
 
@@ -16,9 +15,6 @@ use crate::echo::Echo;
 
 /// No test waits longer for anything: what has not come by then does not come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The shortest key that the configuration takes.
-const KEY_CHARS_MIN: usize = 32;
-
 /// What `awaited` gives; breaks the test when it takes longer than [`PATIENCE`].
 pub async fn soon<T>(what: &str, awaited: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, awaited).await {
@@ -83,18 +79,7 @@ impl Running {
 
     /// A client on a two-way channel, as over standard input and output.
     pub fn stdio(&self) -> Stdio {
-        let limits = &self.gateway.config().gateway.limits;
-        let seal =
-            Seal::new(Some(&"k".repeat(KEY_CHARS_MIN))).unwrap_or_else(|text| panic!("{text}"));
-        let settings = Settings {
-            calls_in_flight_max: limits.calls_in_flight_max,
-            listens_max: limits.listens_max,
-            sessions_max: limits.sessions_max,
-            session_idle: limits.session_idle,
-            session_age_max: limits.session_age_max,
-        };
-        let front = Front::new(self.gateway.serve(), seal, settings);
-        Stdio::new(front, limits.body_bytes_max)
+        Stdio::new(&self.gateway)
     }
 
     /// The gateway itself.

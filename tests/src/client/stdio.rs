@@ -1,9 +1,6 @@
 //! A client on a two-way channel, as over standard input and output: one message a line.
 
-use std::sync::Arc;
-
-use gateway::listen::serve_stdio;
-use gateway::session::Front;
+use gateway::Gateway;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf};
 use tokio::io::{WriteHalf, duplex, split};
 use tokio::task::JoinHandle;
@@ -26,12 +23,12 @@ pub struct Stdio {
 }
 
 impl Stdio {
-    /// A channel to `front`, which takes lines of at most `line_bytes_max`.
-    pub fn new(front: Arc<Front>, line_bytes_max: usize) -> Self {
+    /// A channel to `gateway`.
+    pub fn new(gateway: &Gateway) -> Self {
         let (here, there) = duplex(PIPE_BYTES);
         let stop = CancellationToken::new();
         let (from, to) = split(there);
-        let serving = tokio::spawn(serve_stdio(front, from, to, line_bytes_max, stop.clone()));
+        let serving = tokio::spawn(gateway.serve_stream(from, to, stop.clone()));
         let (output, input) = split(here);
         let output = BufReader::new(output).lines();
         Self { input: Some(input), output, serving, stop }
