@@ -21,6 +21,7 @@ esac
 
 logs=${CARGO_TARGET_DIR:-target}/check
 mkdir -p "$logs"
+rm -f "$logs"/*.log
 summary="$logs/summary"
 : >"$summary"
 failed=0
@@ -88,7 +89,7 @@ if [ -z "$quick" ]; then
   step program 1200 cargo build --workspace --bins --locked
   step tests 3000 cargo test --workspace --locked --no-fail-fast
   # Counted, so that an empty run is not taken for a good one.
-  grep -h '^test result' "$logs/tests.log" | sed 's/^/           /'
+  grep -h '^test result' "$logs/tests.log"
 else
   step build 2400 cargo test --workspace --locked --no-run --exclude harness
   step program 1200 cargo build --workspace --bins --locked
@@ -102,4 +103,7 @@ if [ "$failed" -ne 0 ]; then
   grep FAILED "$summary"
   exit 1
 fi
+# One line for whoever reads only the end: the sums over all test programs.
+grep -h '^test result' "$logs"/tests.log "$logs"/suite.log 2>/dev/null |
+  awk '{ passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }'
 echo "All passed${quick:+ (quick: no real programs)}."
