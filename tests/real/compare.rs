@@ -147,3 +147,60 @@ fn sorted(era: Era, items: impl Iterator<Item = Value>) -> Vec<Value> {
     items.sort_by(|one, other| key(one).cmp(key(other)));
     items
 }
+
+/// The measure is measured: a report against itself, and against itself with one thing changed.
+fn differences_after(change: impl Fn(&str, &str) -> String) -> Vec<String> {
+    let direct = [
+        r#"{"step": "git: tools", "items": [{"name": "git_log", "description": "d"}]}"#,
+        r#"{"step": "git: resources", "items": []}"#,
+        r#"{"step": "git: templates", "items": []}"#,
+        r#"{"step": "git: prompts", "items": []}"#,
+        r#"{"step": "git: log", "result": {"content": [{"type": "text", "text": "first"}]}}"#,
+        r#"{"step": "git: unknown tool", "error": {"code": -32602, "message": "no"}}"#,
+    ];
+    let merged = [
+        r#"{"step": "tools", "items": [{"name": "git_git_log", "description": "d"}]}"#,
+        r#"{"step": "resources", "items": []}"#,
+        r#"{"step": "templates", "items": []}"#,
+        r#"{"step": "prompts", "items": []}"#,
+        r#"{"step": "git: log", "result": {"content": [{"type": "text", "text": "first"}]}}"#,
+        r#"{"step": "git: unknown tool", "error": {"code": -32602, "message": "no such tool"}}"#,
+        r#"{"step": "no mount: tool", "error": {"code": -32602, "message": "no"}}"#,
+        r#"{"step": "no mount: prompt", "error": {"code": -32602, "message": "no"}}"#,
+        r#"{"step": "no mount: resource", "error": {"code": -32602, "message": "no"}}"#,
+    ];
+    let direct = Report::parse(direct.map(str::to_owned), "/nowhere");
+    let changed = merged.map(|line| {
+        let label = line.split('"').nth(3).unwrap_or_default();
+        change(label, line)
+    });
+    let merged = Report::parse(changed, "/nowhere");
+    let mut differences = Differences::default();
+    differences.merged(Era::Legacy, &[Mount::Git], &direct, &merged);
+    differences.0
+}
+
+#[test]
+fn the_same_seen_twice_has_no_difference() {
+    assert_eq!(differences_after(|_, line| line.to_owned()), Vec::<String>::new());
+}
+
+#[test]
+fn every_kind_of_change_is_a_difference() {
+    for (step, old, new) in [
+        ("tools", "git_git_log", "git_log"),
+        ("tools", "git_git_log", "git_other"),
+        ("tools", r#""description": "d""#, r#""description": "e""#),
+        ("resources", "[]", r#"[{"uri": "demo://git/x", "name": "x"}]"#),
+        ("git: log", "first", "second"),
+        ("git: log", "result", "else"),
+        ("git: unknown tool", "-32602", "-32603"),
+        ("no mount: tool", "-32602", "-32601"),
+    ] {
+        let change = |label: &str, line: &str| match label == step {
+            true => line.replace(old, new),
+            false => line.to_owned(),
+        };
+        assert!(!differences_after(change).is_empty(), "{step}: {old} → {new}");
+    }
+}

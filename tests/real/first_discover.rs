@@ -4,6 +4,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -70,18 +74,18 @@ async fn on_stdio(program: &Program) -> [Option<Value>; 2] {
 
 /// The HTTP status and the message in the body, which may be an event of a stream.
 async fn over_http(url: &str) -> (u16, Value) {
-    let answer = reqwest::Client::new()
-        .post(url)
+    let question = hyper::Request::post(url)
         .header("Content-Type", "application/json")
         .header("Accept", "application/json, text/event-stream")
         .header("MCP-Protocol-Version", "2026-07-28")
         .header("Mcp-Method", "server/discover")
-        .body(discover().to_string())
-        .send()
-        .await
-        .expect("an HTTP answer");
+        .body(Full::new(Bytes::from(discover().to_string())))
+        .expect("a request");
+    let client = HttpClient::builder(TokioExecutor::new()).build_http();
+    let answer = client.request(question).await.expect("an HTTP answer");
     let status = answer.status().as_u16();
-    let text = answer.text().await.expect("a body");
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    let text = String::from_utf8_lossy(&body);
     let mut events = text.lines().filter_map(|line| line.strip_prefix("data:"));
     let message = events.find(|data| !data.trim().is_empty()).unwrap_or(&text);
     (status, serde_json::from_str(message).expect("JSON"))

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
@@ -45,8 +45,7 @@ async fn accept(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         let service = service.clone();
         connections.spawn(async move {
-            let builder = Builder::new(TokioExecutor::new());
-            builder.serve_connection(TokioIo::new(stream), service).await
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
         });
     }
 }

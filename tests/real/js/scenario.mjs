@@ -84,6 +84,7 @@ async function watch(client, step) {
   const update = new Promise((resolve) => (seen = resolve));
   const end = await client.watch(step.uri, seen);
   const result = await client.call(step.trigger, {});
+  if (result.isError) return { result };
   const updated = await update;
   await client.call(step.trigger, {});
   await end();
@@ -92,11 +93,14 @@ async function watch(client, step) {
 
 // A gateway may list its mounts one by one as they come up: `until` names what must be there.
 async function list(client, step) {
-  const end = Date.now() + STEP_MS_MAX;
+  // A little before the step's own limit, so that this says what was awaited.
+  const end = Date.now() + STEP_MS_MAX - 1000;
   for (;;) {
     const items = await client.list(LISTS[step.do]);
-    const there = (start) => items.some((item) => item.name.startsWith(start));
-    if ((step.until ?? []).every(there) || Date.now() > end) return { items };
+    const missing = (start) => !items.some((item) => item.name.startsWith(start));
+    const awaited = (step.until ?? []).filter(missing);
+    if (awaited.length === 0) return { items };
+    if (Date.now() > end) throw new Error(`not listed within ${STEP_MS_MAX} ms: ${awaited}`);
     await new Promise((resolve) => setTimeout(resolve, LIST_PAUSE_MS));
   }
 }

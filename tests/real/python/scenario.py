@@ -97,18 +97,26 @@ async def progress(client, step):
 async def watch(client, step):
     """The trigger is a tool that starts updates on its first call and ends them on the second."""
     async with client.watch(step["uri"]) as updated:
-        result = await client.call(step["trigger"], None)
+        result = data(await client.call(step["trigger"], None))
+        if result.get("isError"):
+            return {"result": result}
         uri = await updated()
         await client.call(step["trigger"], None)
-    return {"updated": uri, "result": data(result)}
+    return {"updated": uri, "result": result}
 
 
 async def listed(client, step):
     """A gateway may list its mounts one by one as they come up: `until` names what must be there."""
+    # A little before the step's own limit, so that this says what was awaited.
+    end = anyio.current_time() + STEP_SECONDS_MAX - 1
     while True:
         items = [data(item) for item in await client.list(step["do"])]
-        if all(any(item["name"].startswith(start) for item in items) for start in step.get("until", [])):
+        starts = step.get("until", [])
+        awaited = [start for start in starts if not any(item["name"].startswith(start) for item in items)]
+        if not awaited:
             return {"items": items}
+        if anyio.current_time() > end:
+            raise TimeoutError(f"not listed within {STEP_SECONDS_MAX} s: {awaited}")
         await anyio.sleep(LIST_PAUSE_SECONDS)
 
 

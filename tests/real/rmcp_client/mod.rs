@@ -19,7 +19,7 @@ use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::answers::Answers;
 use crate::client::{Era, Target};
@@ -137,6 +137,8 @@ impl Session {
     async fn list(&self, step: &Value) -> Result<Value, Value> {
         let service = &self.service;
         let starts = step["until"].as_array().cloned().unwrap_or_default();
+        // A little before the step's own limit, so that this says what was awaited.
+        let end = Instant::now() + STEP_MAX - Duration::from_secs(1);
         loop {
             // Every answer shall come from the server, none from this client's own cache.
             service.clear_response_cache().await;
@@ -146,8 +148,14 @@ impl Session {
                 "templates" => items(service.list_all_resource_templates().await),
                 _ => items(service.list_all_prompts().await),
             }?;
-            if starts.iter().all(|start| has_name(&outcome, start)) {
+            let awaited = starts.iter().filter(|start| !has_name(&outcome, start));
+            let awaited: Vec<&Value> = awaited.collect();
+            if awaited.is_empty() {
                 return Ok(outcome);
+            }
+            if Instant::now() > end {
+                let text = format!("not listed within {STEP_MAX:?}: {awaited:?}");
+                return Err(json!({"message": text}));
             }
             tokio::time::sleep(LIST_PAUSE).await;
         }
@@ -170,10 +178,16 @@ impl Session {
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(call(step)));
         let options = PeerRequestOptions::no_options();
         let sent = self.service.send_cancellable_request(request, options).await;
-        let handle = sent.map_err(failure)?;
-        let count = usize::from(self.progress.recv().await.is_some());
+        let mut handle = sent.map_err(failure)?;
+        tokio::select! {
+            Some(_) = self.progress.recv() => {}
+            answer = &mut handle.rx => {
+                let answer = answer.map_err(|lost| json!({"message": lost.to_string()}))?;
+                return result(answer);
+            }
+        }
         handle.cancel(Some("the test has seen enough".to_owned())).await.map_err(failure)?;
-        Ok(json!({"progress": count, "surfaced": "cancelled"}))
+        Ok(json!({"progress": 1, "surfaced": "cancelled"}))
     }
 
     /// The trigger is a tool that starts updates on its first call and ends them on the second.
@@ -183,7 +197,7 @@ impl Session {
         let updated = if self.era == Era::Modern {
             let filter: SubscriptionFilter = typed(json!({"resourceSubscriptions": [uri]}));
             let mut events = self.service.listen(filter).await.map_err(failure)?;
-            self.service.call_tool(trigger.clone()).await.map_err(failure)?;
+            self.trigger(&trigger).await?;
             let updated = match events.next().await.map_err(failure)? {
                 Some(ServerNotification::ResourceUpdatedNotification(note)) => note.params.uri,
                 other => return Err(json!({"message": format!("no update but {other:?}")})),
@@ -194,13 +208,22 @@ impl Session {
             let subscribe: SubscribeRequestParams = typed(json!({"uri": uri}));
             let unsubscribe: UnsubscribeRequestParams = typed(json!({"uri": uri}));
             self.service.subscribe(subscribe).await.map_err(failure)?;
-            self.service.call_tool(trigger.clone()).await.map_err(failure)?;
+            self.trigger(&trigger).await?;
             let updated = self.updates.recv().await.unwrap_or_default();
             self.service.unsubscribe(unsubscribe).await.map_err(failure)?;
             updated
         };
         self.service.call_tool(trigger).await.map_err(failure)?;
         Ok(json!({"updated": updated}))
+    }
+
+    /// A tool that refuses to start updates ends the watch at once.
+    async fn trigger(&self, trigger: &CallToolRequestParams) -> Result<(), Value> {
+        let started = self.service.call_tool(trigger.clone()).await.map_err(failure)?;
+        match started.is_error {
+            Some(true) => Err(json!({"message": "the trigger failed", "data": started})),
+            _ => Ok(()),
+        }
     }
 
     /// This SDK asks for progress on every request; what an earlier one brought is not wanted.
