@@ -13,7 +13,7 @@ use crate::programs::{Program, Venv, python, script};
 use crate::report::Report;
 use crate::rmcp_client;
 
-/// A plan has some hundred steps of milliseconds; a loaded machine may need minutes to start things.
+/// A plan has some hundred steps of milliseconds; a loaded machine may take minutes to start them.
 const RUN_MAX: Duration = Duration::from_secs(240);
 
 /// An official SDK.

@@ -1,4 +1,4 @@
-//! What clients see when they ask the servers directly: the measure for what they see through the gateway.
+//! What clients see when they ask the servers directly: the measure for the way through here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};

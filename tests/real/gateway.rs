@@ -77,7 +77,7 @@ pub(crate) fn on_stdio(fixture: &Fixture, mounts: &[(&str, Source)]) -> Target {
 }
 
 fn program(fixture: &Fixture, args: &[&str]) -> Program {
-    // What the gateway keeps on disk stays within the test, and so do signs of who started a process.
+    // What the gateway keeps on disk stays within the test, and so do signs of who started what.
     let state = fixture.path().join("state").display().to_string();
     ["XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"]
         .iter()

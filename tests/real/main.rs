@@ -1,4 +1,4 @@
-//! Tests against real programs: official servers as children, official SDKs as clients; see `./test.sh`.
+//! Tests against real programs: official servers as children, official SDKs as clients.
 
 mod programs;
 mod process;

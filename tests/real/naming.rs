@@ -1,4 +1,4 @@
-//! What the gateway makes of a child's names and URIs, said a second time so that it can be checked.
+//! What the gateway makes of a child's names and URIs, said a second time to check it.
 
 use serde_json::Value;
 

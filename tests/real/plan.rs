@@ -1,4 +1,4 @@
-//! The scenario: which steps a client plays with each mount, as data that every client script reads.
+//! The scenario: which steps a client plays with each mount, as data that every script reads.
 
 use serde_json::{Value, json};
 

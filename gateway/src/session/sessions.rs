@@ -132,24 +132,34 @@ impl Sessions {
             caller: Arc::new(caller),
             endpoint: endpoint.clone(),
         };
-        Some((session, self.live(sealed.nonce)?))
+        Some((session, self.live(sealed.nonce)))
     }
 
     /// What is in memory of a session; made anew when it is not there (a restart, a long pause).
-    fn live(&self, nonce: u64) -> Option<Arc<Live>> {
+    fn live(&self, nonce: u64) -> Arc<Live> {
         let known = self.live.get(&nonce).map(|live| Arc::clone(&live));
         if let Some(live) = known {
             live.touch();
-            return Some(live);
+            return live;
         }
         if self.live.len() >= self.max {
-            self.reap();
-        }
-        if self.live.len() >= self.max {
-            return None;
+            self.make_room();
         }
         let live = self.live.entry(nonce).or_insert_with(Live::new);
-        Some(Arc::clone(&live))
+        Arc::clone(&live)
+    }
+
+    /// Forgets what is in memory of idle sessions, and where none is idle long enough, of the one
+    /// that was not used for longest: it loses its subscriptions and keeps its id.
+    fn make_room(&self) {
+        self.reap();
+        if self.live.len() < self.max {
+            return;
+        }
+        let oldest = self.live.iter().map(|live| (live.used(), *live.key())).min();
+        if let Some((_, live)) = oldest.and_then(|(_, nonce)| self.live.remove(&nonce)) {
+            live.end();
+        }
     }
 
     /// Ends a session; its id is refused from now on.
@@ -190,4 +200,46 @@ impl Sessions {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn c087_a_full_memory_forgets_the_oldest_and_every_id_stays_good() {
+        let hour = Duration::from_secs(3600);
+        let sessions = Sessions::new(Seal::new(None).unwrap(), 2, hour, hour * 24);
+        let session = Session {
+            version: Version::V2025_06_18,
+            caller: Caller::gateway(),
+            endpoint: Endpoint::Merged,
+        };
+        let ids: Vec<_> = (0..3).map(|_| sessions.mint(&session).unwrap()).collect();
+        let find = |id: &str| sessions.find(id, &Principal::gateway(), &Endpoint::Merged);
+        for id in &ids {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert!(find(id).is_some());
+            assert!(sessions.len() <= 2);
+        }
+        assert!(ids.iter().all(|id| find(id).is_some()));
+        sessions.end(&ids[2]);
+        assert!(find(&ids[2]).is_none(), "an ended id is refused");
+    }
+
+    #[tokio::test]
+    async fn c087_an_id_is_good_for_its_principal_and_endpoint_only() {
+        let hour = Duration::from_secs(3600);
+        let sessions = Sessions::new(Seal::new(None).unwrap(), 2, hour, hour * 24);
+        let session = Session {
+            version: Version::V2025_06_18,
+            caller: Caller::gateway(),
+            endpoint: Endpoint::Merged,
+        };
+        let id = sessions.mint(&session).unwrap();
+        let other = Endpoint::Mount("files".into());
+        assert!(sessions.find(&id, &Principal::gateway(), &Endpoint::Merged).is_some());
+        assert!(sessions.find(&id, &Principal::anonymous(), &Endpoint::Merged).is_none());
+        assert!(sessions.find(&id, &Principal::gateway(), &other).is_none());
+    }
 }
