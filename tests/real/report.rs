@@ -98,7 +98,7 @@ fn plain(step: &str, outcome: Value) -> Value {
             outcome = json!({"items": []});
         }
         "progress" => outcome["progress"] = reports(&outcome["progress"]),
-        // How an SDK tells its user is its own affair: that there was progress and no result is not.
+        // How an SDK tells its user is its own affair: that progress came and no result is not.
         "cancel" => {
             let under_way = outcome["progress"].as_u64() > Some(0);
             outcome = json!({"under way": under_way, "result": outcome["result"]});
