@@ -1,4 +1,4 @@
-# The steps of the test command, one by one; `./test.sh` runs them all.
+# Shortcuts. `./test.sh` is the whole check, and what continuous integration runs.
 
 # Formatting, lints, documentation.
 check:
@@ -11,11 +11,11 @@ test:
     cargo test --workspace --exclude harness
     cargo test -p harness --test suite
 
-# Tests against real servers and clients.
+# Everything, with the tests against real servers and clients.
 real:
     ./test.sh
 
 # Direct, floor and gateway side by side.
 bench:
     cargo build --release -p gateway -p benches
-    cargo run --release -p benches -- compare
+    taskset -c 0 target/release/benches compare --what one-core --others-max 15

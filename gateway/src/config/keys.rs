@@ -161,7 +161,7 @@ table! {
     ARGS = "args", Kind::SecretList, "[]", "its arguments";
     ENV = "env", Kind::SecretTable, "{}", "variables added to its environment";
     CWD = "cwd", Kind::Text, "",
-        "its working directory, seen from the folder of the file";
+        "its working directory, seen from the folder of the file; the gateway's own unless given";
     URL = "url", Kind::Url, "", "the endpoint of a remote child, `http:` or `https:`";
     HEADERS = "headers", Kind::SecretTable, "{}", "headers sent with every request to it";
     PREFIX = "prefix", Kind::Text, "",

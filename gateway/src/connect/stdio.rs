@@ -140,7 +140,8 @@ impl Dial for StdioDial {
         let mut secret_next = false;
         for arg in &self.settings.args {
             words.push(if secret_next { "…".to_owned() } else { shown(arg) });
-            secret_next = is_secret(arg) && !arg.contains('=');
+            let header = matches!(arg.as_str(), "-H" | "--header");
+            secret_next = header || arg.starts_with('-') && is_secret(arg) && !arg.contains('=');
         }
         words.join(" ")
     }
@@ -150,25 +151,28 @@ impl Dial for StdioDial {
     }
 }
 
-/// An argument without the secret in it: what `--token=…` gives, and the user part of a URL.
+/// An argument without the secret in it: the user part and the query of a URL, and what
+/// `--token=…` or `API_KEY=…` gives.
 fn shown(arg: &str) -> String {
-    if let Some((name, _)) = arg.split_once('=').filter(|(name, _)| is_secret(name)) {
-        return format!("{name}=…");
-    }
     if let Some((scheme, rest)) = arg.split_once("://") {
-        let authority = rest.split('/').next().unwrap_or_default();
-        if let Some(at) = authority.rfind('@') {
-            return format!("{scheme}://…{}", rest.get(at..).unwrap_or_default());
-        }
+        let (place, query) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?…"));
+        let authority = place.split('/').next().unwrap_or_default();
+        return match authority.rfind('@') {
+            Some(at) => format!("{scheme}://…{}{query}", place.get(at..).unwrap_or_default()),
+            None => format!("{scheme}://{place}{query}"),
+        };
     }
-    arg.to_owned()
+    match arg.split_once('=').filter(|(name, _)| is_secret(name)) {
+        Some((name, _)) => format!("{name}=…"),
+        None => arg.to_owned(),
+    }
 }
 
 fn is_secret(name: &str) -> bool {
-    const SIGNS: [&str; 6] = ["token", "secret", "password", "passwd", "key", "credential"];
+    const SIGNS: [&str; 8] =
+        ["token", "secret", "password", "passwd", "key", "credential", "auth", "_pat"];
     let name = name.split('=').next().unwrap_or_default().to_ascii_lowercase();
-    name.starts_with('-') && SIGNS.iter().any(|sign| name.contains(sign))
-        || name.len() > 4 && name.ends_with("_key")
+    SIGNS.iter().any(|sign| name.contains(sign))
 }
 
 /// A running child process that has been spoken to.

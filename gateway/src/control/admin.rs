@@ -57,7 +57,8 @@ impl Admin {
         let reports: Vec<MountReport> =
             self.mounts.iter().map(|(mounted, mount)| report(mounted, mount, &snapshot)).collect();
         let [sessions, requests] = self.front.counts();
-        let whole = json!({ "mounts": reports, "sessions": sessions, "requests": requests });
+        let whole =
+            json!({ "mounts": reports, "sessions": sessions, "requestsInFlight": requests });
         format!("{whole:#}\n")
     }
 }

@@ -18,6 +18,8 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 pub(super) enum Unread {
     /// It is longer than allowed.
     TooLong,
+    /// It did not come in time.
+    TooLate,
     /// The client stopped sending.
     Broken,
 }

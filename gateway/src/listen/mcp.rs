@@ -10,7 +10,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use protocol::{ErrorObject, envelope, error, header};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::body::{self, Body, Unread};
 use super::guard::Guard;
@@ -20,6 +20,8 @@ use crate::session::{Arrival, Exchange, Front, Head, Outcome, Step};
 
 /// How often a silent event stream says that it is alive.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// The longest wait for a whole request body.
+const BODY_WAIT: Duration = Duration::from_secs(60);
 /// The longest path that is looked at, in bytes.
 const PATH_BYTES_MAX: usize = 256;
 
@@ -75,8 +77,13 @@ impl Mcp {
             let text = "Content-Type: expected application/json";
             return refuse(415, error::INVALID_REQUEST, text);
         }
-        let bytes = match body::read(body, self.body_bytes_max).await {
+        let read = timeout(BODY_WAIT, body::read(body, self.body_bytes_max)).await;
+        let bytes = match read.unwrap_or(Err(Unread::TooLate)) {
             Ok(bytes) => bytes,
+            Err(Unread::TooLate) => {
+                let text = format!("the body did not come within {} s", BODY_WAIT.as_secs());
+                return refuse(408, error::INVALID_REQUEST, &text);
+            }
             Err(Unread::TooLong) => {
                 let max = self.body_bytes_max;
                 let text = format!("the body is longer than {max} bytes, which is the limit here");

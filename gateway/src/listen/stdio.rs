@@ -35,7 +35,7 @@ pub async fn serve_stdio(
         Arrival { endpoint: Endpoint::Merged, principal: Principal::anonymous(), head: None };
     let duplex = Duplex::new(front, arrival);
     let (lines, queue) = mpsc::channel(LINES_QUEUED_MAX);
-    let writing = tokio::spawn(write(queue, output));
+    let mut writing = tokio::spawn(write(queue, output));
     let standing = tokio::spawn(stand(duplex.stream(), lines.clone()));
     let tasks = TaskTracker::new();
     let unanswered = Arc::new(Semaphore::new(UNANSWERED_MAX));
@@ -75,11 +75,14 @@ pub async fn serve_stdio(
         let _late = timeout(LAST_ANSWERS_WAIT, tasks.wait()).await;
     }
     duplex.end();
-    tasks.wait().await;
+    // A client that does not read must not keep the gateway.
+    let _stuck = timeout(LAST_ANSWERS_WAIT, tasks.wait()).await;
     standing.abort();
     drop(lines);
     // The writer ends when the last line is out, or the client closed its side.
-    let _written = writing.await;
+    if timeout(LAST_ANSWERS_WAIT, &mut writing).await.is_err() {
+        writing.abort();
+    }
 }
 
 /// What reading a line comes to.

@@ -155,7 +155,10 @@ impl Mount {
                 reason = link.lost() => return reason,
                 Some(Event::Changed(list)) = told.recv() => {
                     if relist_at.is_none_or(|at| at > Instant::now() + CHANGES_GATHERED) {
-                        wanted.clear();
+                        // What is owed already is a look at all lists.
+                        if relist_at.is_none() {
+                            wanted.clear();
+                        }
                         relist_at = Some(Instant::now() + CHANGES_GATHERED);
                     }
                     if !wanted.contains(&list) {

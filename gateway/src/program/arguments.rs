@@ -35,8 +35,8 @@ fn typed(key: &str, value: &str, input_schema: Option<&str>) -> Result<String, S
     match (kind.as_deref(), json(value)) {
         (Some("string"), _) | (None, Err(_)) => Ok(quoted(value)),
         (_, Ok(value)) => Ok(value),
-        (Some(kind), Err(fault)) => {
-            Err(format!("{key}={value}: expected {kind}, which is written as JSON: {fault}"))
+        (Some(kind), Err(_)) => {
+            Err(format!("{key}={value}: the tool wants {kind}, written as JSON"))
         }
     }
 }

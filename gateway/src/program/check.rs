@@ -4,7 +4,7 @@ use gateway::Gateway;
 use gateway::config::Loaded;
 use serde_json::json;
 
-use super::output::{note, say};
+use super::output::{counted, note, say};
 use super::{End, load, run};
 use crate::args::CheckArgs;
 
@@ -31,9 +31,9 @@ pub(super) async fn check(args: &CheckArgs) -> End {
         return End::Well;
     }
     for warning in &loaded.warnings {
-        note(&format!("{warning}"));
+        note(&format!("warning: {warning}"));
     }
-    say(&format!("the configuration is good: {mounts} mounts"));
+    say(&format!("the configuration is good: {}", counted(mounts, "mount")));
     End::Well
 }
 
@@ -70,6 +70,6 @@ async fn connect(loaded: Loaded, json: bool) -> End {
     }
     match bad.len() {
         0 => End::Well,
-        bad => End::Failed(format!("{bad} of {} mounts are not ready", reports.len())),
+        bad => End::Failed(format!("not ready: {bad} of {}", counted(reports.len(), "mount"))),
     }
 }

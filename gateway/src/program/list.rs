@@ -4,19 +4,25 @@ use protocol::json::{Members, ObjectWriter, array};
 use protocol::{Method, Raw};
 
 use super::End;
-use super::output::{lines, note, say, short, table};
+use super::output::{counted, lines, note, say, short, table};
 use super::whom::Whom;
 use crate::args::{ListArgs, Listed};
 
 /// The widest description, in characters.
 const DESCRIPTION_MAX: usize = 90;
 
-/// A list on the wire: whose it is, its method, its member, the key of an entry.
-const LISTS: [(Listed, Method, &str, &str); 4] = [
-    (Listed::Tools, Method::ToolsList, "tools", "name"),
-    (Listed::Resources, Method::ResourcesList, "resources", "uri"),
-    (Listed::Resources, Method::TemplatesList, "resourceTemplates", "uriTemplate"),
-    (Listed::Prompts, Method::PromptsList, "prompts", "name"),
+/// A list on the wire: whose it is, its method, its member, one of it in words, its key.
+const LISTS: [(Listed, Method, &str, &str, &str); 4] = [
+    (Listed::Tools, Method::ToolsList, "tools", "tool", "name"),
+    (Listed::Resources, Method::ResourcesList, "resources", "resource", "uri"),
+    (
+        Listed::Resources,
+        Method::TemplatesList,
+        "resourceTemplates",
+        "resource template",
+        "uriTemplate",
+    ),
+    (Listed::Prompts, Method::PromptsList, "prompts", "prompt", "name"),
 ];
 
 pub(super) async fn list(args: &ListArgs) -> End {
@@ -36,7 +42,7 @@ pub(super) async fn list(args: &ListArgs) -> End {
 async fn print(whom: &Whom, args: &ListArgs) -> End {
     let mut object = ObjectWriter::new();
     let mut text = String::new();
-    for (list, method, member, key) in LISTS {
+    for (list, method, member, noun, key) in LISTS {
         if args.what.is_some_and(|what| what != list) {
             continue;
         }
@@ -51,7 +57,7 @@ async fn print(whom: &Whom, args: &ListArgs) -> End {
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(&format!("{} {member}", entries.len()));
+        text.push_str(&counted(entries.len(), noun));
         if !entries.is_empty() {
             text.push('\n');
             text.push_str(&rows(&entries, key));

@@ -22,6 +22,11 @@ pub(super) fn complain(text: &str) {
     }
 }
 
+/// A number and its noun, such as `1 tool` or `2 tools`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// A table without rules, as wide as the terminal.
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();

@@ -45,7 +45,9 @@ impl Whom {
         };
         let settings = HttpSettings {
             mount: "server".into(),
-            url: url.parse().map_err(|fault| End::Wrong(format!("--url {url}: {fault}")))?,
+            url: url.parse().map_err(|fault| {
+                End::Wrong(format!("--url {url}: {fault}; write http://host:port/mcp"))
+            })?,
             shown: url.clone(),
             headers: Vec::new(),
             era: EraPin::Auto,

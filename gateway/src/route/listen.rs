@@ -225,7 +225,12 @@ impl Opened {
                 if told.method == notice::RESOURCE_UPDATED {
                     pause = REOPEN_PAUSE_MIN;
                     let view = self.snapshot.view(&self.call.endpoint);
-                    let shown = |own: &str| self.snapshot.exposed(view?, place, own);
+                    let named = |own: &str| {
+                        let pair = self.honoured.iter().find(|(_, honoured)| honoured == own);
+                        pair.map(|(shown, _)| shown.clone())
+                    };
+                    let shown =
+                        |own: &str| named(own).or_else(|| self.snapshot.exposed(view?, place, own));
                     let told = rewrite::uri_member(&told.params, &shown);
                     if updates.send(told).await.is_err() {
                         return;

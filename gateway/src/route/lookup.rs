@@ -67,8 +67,10 @@ impl Snapshot {
                 if child.code == error::INVALID_PARAMS && !targets.contains_key(asked) =>
             {
                 let nearest = nearest(asked, pages.keys());
-                let said = &child.message;
-                Fault::invalid(format!("no {word} is named `{asked}`{nearest} ({said})"))
+                match nearest.is_empty() {
+                    true => fault,
+                    false => Fault::invalid(format!("no {word} is named `{asked}`{nearest}")),
+                }
             }
             _ => fault,
         }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use protocol::json::{self, ObjectWriter};
 use protocol::{Method, Raw};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::read_params;
 use super::lookup::{Named, not_offered};
@@ -21,20 +21,20 @@ pub struct Router {
     snapshot: Arc<ArcSwap<Snapshot>>,
     changed: watch::Receiver<()>,
     settled: watch::Receiver<bool>,
-    settle: Duration,
+    settle_until: Instant,
 }
 
 impl Router {
     /// A router over `snapshot`. `changed` wakes after each change of it; `settled` turns true
-    /// once every mount was reached or given up for now, and a list waits for that at most
-    /// `settle`, so that the first client does not see half a catalog.
+    /// once every mount was reached or given up for now; until then, and at most for `settle` from
+    /// now on, calls wait, so that the first client does not see half a catalog.
     pub fn new(
         snapshot: Arc<ArcSwap<Snapshot>>,
         changed: watch::Receiver<()>,
         settled: watch::Receiver<bool>,
         settle: Duration,
     ) -> Self {
-        Self { snapshot, changed, settled, settle }
+        Self { snapshot, changed, settled, settle_until: Instant::now() + settle }
     }
 
     /// The state of all endpoints now.
@@ -53,7 +53,7 @@ impl Router {
         }
         let mut settled = self.settled.clone();
         // In both other cases (time is up, the mounts are gone) what there is gets served.
-        let _settled = timeout(self.settle, settled.wait_for(|settled| *settled)).await;
+        let _settled = timeout_at(self.settle_until, settled.wait_for(|settled| *settled)).await;
     }
 
     pub(super) fn no_endpoint(&self) -> Fault {

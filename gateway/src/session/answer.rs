@@ -172,6 +172,11 @@ fn finish_modern(method: &Method, reply: &Reply) -> Option<Raw> {
 /// The whole answer to a legacy request.
 pub(super) fn legacy(id: &Raw, method: &Method, outcome: Result<Reply, Fault>) -> Bytes {
     match outcome {
+        Ok(reply) if reply.kind == ReplyKind::InputRequired => {
+            let text = "the server asks for a further round of this call, which the gateway does \
+                        not lead clients of this protocol version through";
+            legacy(id, method, Err(Fault::new(Kind::Internal, text)))
+        }
         Ok(reply) => envelope::result(id, &finish_legacy(&reply.result)),
         Err(fault) => {
             log(&fault, method);

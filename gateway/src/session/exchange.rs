@@ -1,6 +1,7 @@
 //! One request on its way to an answer: notifications first, the answer last, nothing after.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
@@ -15,6 +16,10 @@ use crate::call::{Future, Notice};
 
 /// Messages of one detached request that may wait for its client.
 const STEPS_QUEUED_MAX: usize = 64;
+
+/// How long a message of a detached request waits for a client that does not read; after that the
+/// request goes on without one.
+const STEP_WAIT: Duration = Duration::from_secs(30);
 
 /// What happens next on a request's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,9 +74,10 @@ impl Exchange {
     pub(super) fn detached(mut running: Running, tasks: &TaskTracker) -> Self {
         let (steps, out) = mpsc::channel(STEPS_QUEUED_MAX);
         tasks.spawn(async move {
+            // A legacy client that left, or stopped reading, still wants the work done.
+            let mut left = false;
             while let Some(step) = running.next().await {
-                // A legacy client that left still wants the work done.
-                let _left = steps.send(step).await;
+                left = left || steps.send_timeout(step, STEP_WAIT).await.is_err();
             }
         });
         Self { source: Source::Detached(out) }

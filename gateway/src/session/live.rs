@@ -130,9 +130,14 @@ impl Live {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends everything the session has open.
+    /// Ends everything the session has open, calls too.
     pub(super) fn end(&self) {
         self.cancel_all();
+        self.end_streams();
+    }
+
+    /// Ends what the session hears outside its calls, which run on.
+    pub(super) fn end_streams(&self) {
         self.subscriptions.clear();
         drop(self.lists.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).cancel();

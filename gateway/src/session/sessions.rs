@@ -158,7 +158,7 @@ impl Sessions {
         }
         let oldest = self.live.iter().map(|live| (live.used(), *live.key())).min();
         if let Some((_, live)) = oldest.and_then(|(_, nonce)| self.live.remove(&nonce)) {
-            live.end();
+            live.end_streams();
         }
     }
 
@@ -193,7 +193,7 @@ impl Sessions {
     /// Ends the streams of all, at drain.
     pub(super) fn end_all(&self) {
         for live in &self.live {
-            live.end();
+            live.end_streams();
         }
     }
 }

@@ -57,7 +57,7 @@ impl Front {
     /// Has the session told of list changes from now on.
     pub(super) fn listen_to_lists(self: &Arc<Self>, held: &Held) {
         let mut lists = held.live.lists.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if lists.is_none() {
+        if lists.as_ref().is_none_or(|task| task.is_finished()) {
             let filter = concat!(
                 r#"{"notifications":{"toolsListChanged":true,"#,
                 r#""promptsListChanged":true,"resourcesListChanged":true}}"#
@@ -82,7 +82,8 @@ impl Front {
             held.live.subscriptions.remove(uri.as_ref());
             return done;
         }
-        if held.live.subscriptions.contains_key(uri.as_ref()) {
+        let known = held.live.subscriptions.get(uri.as_ref());
+        if known.is_some_and(|task| !task.is_finished()) {
             return done;
         }
         if held.live.subscriptions.len() >= SUBSCRIPTIONS_MAX {

@@ -326,6 +326,7 @@ impl Link for LegacyLink {
 
     fn close(&self) -> Future<'_, ()> {
         Box::pin(async move {
+            self.shared.life.lose("the gateway closed the connection".to_owned());
             self.shared.life.stop();
             self.shared.session().end(&self.shared.client).await;
             self.shared.life.close().await;

@@ -47,9 +47,13 @@ impl Session {
     /// Whether `refusal` says that the child has forgotten this session, so that it did nothing.
     /// The protocol says so by 404; some servers say it by 400 and in words.
     pub(super) fn is_gone(&self, refusal: &Refusal) -> bool {
-        let unknown_method =
-            refusal.error.as_ref().is_some_and(|error| error.code == error::METHOD_NOT_FOUND);
-        if self.id.is_none() || unknown_method {
+        let of_the_call = refusal.error.as_ref().is_some_and(|error| {
+            matches!(
+                error.code,
+                error::METHOD_NOT_FOUND | error::INVALID_PARAMS | error::RESOURCE_NOT_FOUND_LEGACY
+            )
+        });
+        if self.id.is_none() || of_the_call {
             return false;
         }
         let text = refusal.text.to_lowercase();

@@ -43,6 +43,7 @@ pub(super) async fn follow(child: Arc<Legacy>) {
     let mut backoff = Backoff::new();
     let mut resume = Resume::default();
     let mut again = false;
+    let mut renewed = false;
     loop {
         let session = Arc::clone(&sessions.borrow_and_update());
         let came = tokio::select! {
@@ -50,17 +51,20 @@ pub(super) async fn follow(child: Arc<Legacy>) {
             _ = sessions.changed() => None,
         };
         child.changes.closed();
+        // A child that does not know the session it has just given out has no such stream at all.
+        let absent =
+            matches!(came, Some(Came::Nothing)) || renewed && matches!(came, Some(Came::Gone));
+        if absent {
+            child.stream.send_replace(Stream::Absent);
+            return;
+        }
+        renewed = false;
         match came {
-            Some(Came::Nothing) => {
-                child.stream.send_replace(Stream::Absent);
-                return;
-            }
-            Some(Came::Gone) => {
-                if let Err(fault) = child.renew(&session).await {
-                    tracing::debug!(fault.text, "a lost session is not renewed");
-                }
-            }
-            Some(Came::End) => {}
+            Some(Came::Gone) => match child.renew(&session).await {
+                Ok(_) => renewed = true,
+                Err(fault) => tracing::debug!(fault.text, "a lost session is not renewed"),
+            },
+            Some(Came::End | Came::Nothing) => {}
             None => {
                 resume.forget();
                 continue;
@@ -95,10 +99,14 @@ async fn open(
     let events = match child.client.get(headers).await.map(|answered| answered.answer) {
         Ok(Answer::Events(events)) => events,
         Ok(Answer::Refused(refusal)) if session.is_gone(&refusal) => return Came::Gone,
-        Ok(Answer::Refused(refusal)) if is_absent(refusal.status) => return Came::Nothing,
-        Err(Broken::NoAnswer(_)) | Ok(Answer::Json(_) | Answer::Empty) => return Came::Nothing,
-        Ok(Answer::Refused(_)) => {
-            // What broke may be the place that we asked for.
+        Ok(Answer::Refused(refusal)) if !*again && is_absent(refusal.status) => {
+            return Came::Nothing;
+        }
+        Err(Broken::NoAnswer(_)) | Ok(Answer::Json(_) | Answer::Empty) if !*again => {
+            return Came::Nothing;
+        }
+        Err(Broken::NoAnswer(_)) | Ok(_) => {
+            // There was a stream: what broke may be the place that we asked for.
             resume.forget();
             return Came::End;
         }

@@ -10,6 +10,7 @@ use protocol::{Method, Raw};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::faults::unreachable;
 use super::legacy::Legacy;
 use super::session::Session;
 use super::stream::Stream;
@@ -67,6 +68,19 @@ impl Subscriptions {
         for listener in self.listeners().by_number.values() {
             if listener.uris.iter().any(|above| covers(above, &uri)) {
                 listener.tell(params.clone());
+            }
+        }
+    }
+
+    /// The child did not take the subscription to `uri` again: it counts as none, and the listens
+    /// that hold it end, so that who listens asks anew or learns of the refusal.
+    fn refused(&self, uri: &str) {
+        if let Some(holding) = self.held().get_mut(uri) {
+            holding.subscribed = false;
+        }
+        for listener in self.listeners().by_number.values() {
+            if listener.uris.iter().any(|held| held == uri) {
+                listener.end.notify_one();
             }
         }
     }
@@ -153,6 +167,9 @@ async fn hold<'a>(child: &'a Arc<Legacy>, uri: &str) -> Option<Part<'a>> {
     let _wire = child.subscriptions.wire.lock().await;
     let (part, subscribed) = {
         let mut held = child.subscriptions.held();
+        if held.len() >= SUBSCRIBED_MAX {
+            held.retain(|known, holding| holding.holders > 0 || known == uri);
+        }
         if held.len() >= SUBSCRIBED_MAX && !held.contains_key(uri) {
             return None;
         }
@@ -196,8 +213,10 @@ pub(super) async fn listen(child: &Arc<Legacy>, call: &Call) -> Result<Reply, Fa
         listeners.by_number.insert(number, listener);
         Listening { child, number }
     };
-    end.notified().await;
-    Ok(Reply::complete(Raw::default()))
+    tokio::select! {
+        () = end.notified() => Ok(Reply::complete(Raw::default())),
+        why = child.life.lost() => Err(unreachable(child.client.mount(), &why)),
+    }
 }
 
 struct Listening<'a> {
@@ -227,7 +246,10 @@ pub(super) async fn again(child: Arc<Legacy>, session: Arc<Session>) {
         used.map(|(uri, _)| uri.clone()).collect()
     };
     for uri in uris {
-        let _honoured = timeout(WAIT, child.once(Method::Subscribe, named(&uri), &session)).await;
+        let subscribing = child.once(Method::Subscribe, named(&uri), &session);
+        if !timeout(WAIT, subscribing).await.unwrap_or(false) {
+            child.subscriptions.refused(&uri);
+        }
     }
     drop(wire);
     child.subscriptions.all_updated();

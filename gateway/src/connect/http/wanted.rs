@@ -40,6 +40,8 @@ impl Wanted {
         match id {
             Some(id) if id.as_str() == self.id => Ok(Some(outcome)),
             None if outcome.is_err() => Ok(Some(outcome)),
+            // A number that is not this request's is another's: it must not answer this one.
+            Some(id) if id.as_str().parse::<u64>().is_ok() => Ok(None),
             _ if self.stray.is_none() => {
                 self.stray = Some(outcome);
                 Ok(None)

@@ -57,15 +57,19 @@ async fn c070_a_stream_that_breaks_loses_its_call_and_is_not_asked_again() {
 #[tokio::test]
 async fn a_stream_with_several_wrong_answers_has_none() {
     let server = Server::start(modern_server("{}", |asked| match asked.method().as_str() {
-        "tools/list" => Act::events(&event(r#"{"jsonrpc":"2.0","id":98,"result":{"tools":[]}}"#)),
+        "tools/list" => Act::events(&event(r#"{"jsonrpc":"2.0","id":"s","result":{"tools":[]}}"#)),
+        "prompts/list" => Act::events(&event(r#"{"jsonrpc":"2.0","id":98,"result":{}}"#)),
         _ => {
-            let wrong = event(r#"{"jsonrpc":"2.0","id":99,"result":{}}"#);
+            let wrong = event(r#"{"jsonrpc":"2.0","id":"x","result":{}}"#);
             Act::events(&[wrong.clone(), wrong].concat())
         }
     }));
     let server = server.await;
     let (link, _told) = linked(&server, EraPin::Modern).await;
     link.serve(call("tools/list", "{}")).await.unwrap();
+    // A number is another request's id: such an answer is nobody's here.
+    let fault = link.serve(call("prompts/list", "{}")).await.unwrap_err();
+    assert!(matches!(fault.kind, Kind::Unreachable { .. }), "{fault:?}");
     let fault = link.serve(tool_call()).await.unwrap_err();
     expect![[r#"
         BadAnswer: docs sent no answer: several responses, none with the id of the
