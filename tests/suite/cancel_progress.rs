@@ -1,7 +1,7 @@
 //! Cancellation, progress and log messages, whoever the client is (checks 138 to 147).
 
 use expect_test::expect;
-use harness::client::{Either, legacy, modern};
+use harness::client::{Either, legacy, modern, shown};
 use harness::echo::Echo;
 use harness::start::{Running, start_echo, start_echo_with};
 
@@ -229,4 +229,25 @@ async fn c141_a_call_that_shows_no_life_ends_in_time_and_is_cancelled() {
     let shown = gateway.http().shown(&modern("tools/call", r#"{"name":"e_wait"}"#)).await;
     assert!(shown.contains(r#"{"code":"TIMEOUT","mount":"e"}"#), "{shown}");
     child.cancelled("tools/call wait", 1).await;
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_the_calls_of_a_session() {
+    let child = Echo::new();
+    let gateway = start_echo(&child).await;
+    let session = gateway.http().session("2025-11-25").await;
+    let wait = r#"{"name":"e_wait","arguments":{},"_meta":{"progressToken":"t"}}"#;
+    let mut held = session.send("tools/call", wait).await;
+    child.begun("tools/call wait", 1).await;
+    let mut standing = session.stream().await;
+    let stopping = tokio::spawn(gateway.stop());
+    // The end of the standing stream shows that the drain has begun.
+    while standing.message().await.is_some() {}
+    child.release();
+    let mut last = None;
+    while let Some(message) = held.message().await {
+        last = Some(message);
+    }
+    assert!(shown(last).contains(r#""result""#));
+    stopping.await.unwrap();
 }
