@@ -1,7 +1,7 @@
 //! Faults of remote children: what may be sent again, and what a client may read of it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::StatusCode;
 use protocol::Method;
@@ -9,6 +9,7 @@ use protocol::Method;
 use super::answer::{Broken, Refusal};
 use crate::call::{Call, Fault, Kind};
 use crate::connect::dialect::{bad_answer, child_error};
+use crate::connect::unreachable;
 
 /// Nothing was done at the child: the call may be sent again.
 pub(super) fn unreachable(mount: &Arc<str>, why: &str) -> Fault {
@@ -21,16 +22,13 @@ pub(super) fn unauthorized(mount: &Arc<str>, status: StatusCode) -> Fault {
     refused(mount, &why, None, true)
 }
 
-fn refused(mount: &Arc<str>, why: &str, later: Option<Duration>, unauthorized: bool) -> Fault {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-    let kind = Kind::Unreachable {
-        mount: Arc::clone(mount),
-        state: "down",
-        since,
-        retry_after: later,
-        unauthorized,
-    };
-    Fault::new(kind, format!("the server behind `{mount}` cannot be reached: {why}"))
+fn refused(mount: &Arc<str>, why: &str, later: Option<Duration>, wants: bool) -> Fault {
+    let mut fault = unreachable::unreachable(mount, why);
+    if let Kind::Unreachable { retry_after, unauthorized, .. } = &mut fault.kind {
+        *retry_after = later;
+        *unauthorized = wants;
+    }
+    fault
 }
 
 fn outcome_unknown(mount: &Arc<str>, why: &str) -> Fault {
