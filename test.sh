@@ -21,7 +21,7 @@ esac
 
 logs=${CARGO_TARGET_DIR:-target}/check
 mkdir -p "$logs"
-rm -f "$logs"/*.log
+rm -f "$logs"/*.log "$logs"/summary.new
 summary="$logs/summary"
 : >"$summary"
 failed=0
@@ -62,9 +62,52 @@ step() {
   echo "$line" >>"$summary"
   [ "$status" -eq 0 ] && return
   failed=1
+  grep '^test .* FAILED$' "$logs/$name.log"
   echo "---- the end of $logs/$name.log"
   tail -n 80 "$logs/$name.log"
   echo "----"
+}
+
+# Failed tests that are run once more, alone. More are no accident.
+repeated_max=5
+
+# once_more STEP: runs the failed tests of that step again, each program with its own, and nothing else.
+# A test that passes alone is named FLAKY in the summary: it does not stop the run, and it is a bug to mend.
+once_more() {
+  log=$logs/$1.log again=$logs/$1-again.log
+  names=$(sed -n 's/^test \([^ ]*\) \.\.\. FAILED$/\1/p' "$log" | sort -u)
+  programs=$(sed -n '/^error: [0-9]* targets\{0,1\} failed:/,$s/^ *`\(.*\)`$/\1/p' "$log")
+  count=$(printf '%s\n' "$names" | grep -c .)
+  [ -n "$programs" ] && [ "$count" -ge 1 ] && [ "$count" -le "$repeated_max" ] || return 1
+  # A program that failed without a failed test (a crash, a documentation test) is not to be excused.
+  [ "$(printf '%s\n' "$programs" | wc -l)" -le "$count" ] || return 1
+  : >"$again"
+  printf '%s\n' "$programs" | while read -r program; do
+    # Both are lists of words: a program's arguments, and names without spaces.
+    # shellcheck disable=SC2086
+    at_most 900 cargo test --locked --no-fail-fast $program -- --exact $names >>"$again" 2>&1 </dev/null || exit 1
+  done || return 1
+  passed=$(grep '^test result: ok' "$again" | awk '{ sum += $4 } END { print sum + 0 }')
+  [ "$passed" -ge "$count" ] || return 1
+  repeated=$((repeated + count))
+  for name in $names; do
+    echo "FLAKY: $name failed in the run and passed alone" | tee -a "$summary"
+  done
+}
+
+# tests STEP SECONDS COMMAND...: a step whose failed tests get that second chance.
+repeated=0
+tests() {
+  before=$failed
+  step "$@"
+  [ "$failed" -eq "$before" ] && return
+  if once_more "$1"; then
+    failed=$before
+    sed "s/^\($1 .*\)FAILED\(.*\)$/\1ok after a repetition\2/" "$summary" >"$summary.new"
+    mv "$summary.new" "$summary"
+  else
+    tail -n 40 "$logs/$1-again.log" 2>/dev/null
+  fi
 }
 
 need cargo "see https://rustup.rs; rust-toolchain.toml names the version"
@@ -87,14 +130,14 @@ if [ -z "$quick" ]; then
   # Built as the tests are, so that the tests find the program and nothing is built twice.
   step build 2400 cargo test --workspace --locked --no-run
   step program 1200 cargo build --workspace --bins --locked
-  step tests 3000 cargo test --workspace --locked --no-fail-fast
+  tests tests 3000 cargo test --workspace --locked --no-fail-fast
   # Counted, so that an empty run is not taken for a good one.
   grep -h '^test result' "$logs/tests.log"
 else
   step build 2400 cargo test --workspace --locked --no-run --exclude harness
   step program 1200 cargo build --workspace --bins --locked
-  step tests 1800 cargo test --workspace --locked --no-fail-fast --exclude harness
-  step suite 1800 cargo test --package harness --locked --no-fail-fast --lib --test suite
+  tests tests 1800 cargo test --workspace --locked --no-fail-fast --exclude harness
+  tests suite 1800 cargo test --package harness --locked --no-fail-fast --lib --test suite
 fi
 
 echo
@@ -105,5 +148,6 @@ if [ "$failed" -ne 0 ]; then
 fi
 # One line for whoever reads only the end: the sums over all test programs.
 grep -h '^test result' "$logs"/tests.log "$logs"/suite.log 2>/dev/null |
-  awk '{ passed += $4; failed += $6 } END { print passed " passed, " failed " failed" }'
+  awk -v repeated="$repeated" \
+    '{ passed += $4; failed += $6 } END { print passed + repeated " passed, " failed - repeated " failed" }'
 echo "All passed${quick:+ (quick: no real programs)}."
