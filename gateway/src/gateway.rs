@@ -63,8 +63,9 @@ impl Gateway {
         let limits = &config.gateway.limits;
         let mut mounts = Vec::new();
         for entry in config.mounts.iter().filter(|entry| entry.enabled) {
-            let dial = dial(entry, children)?;
-            let mount = Mount::new(policy(entry), dial);
+            let links = std::iter::once(&entry.link).chain(&entry.replicas);
+            let dials = links.map(|link| dial(entry, link, children));
+            let mount = Mount::new(policy(entry), dials.collect::<Result<_, _>>()?);
             let serve: BoxServe = Arc::clone(&mount) as BoxServe;
             mounts.push((Arc::new(mounted(entry, serve)), mount));
         }
@@ -269,9 +270,13 @@ fn pin(era: config::EraPin) -> connect::EraPin {
     }
 }
 
-fn dial(entry: &MountConfig, children: &Children) -> Result<Arc<dyn Dial>, String> {
+fn dial(
+    entry: &MountConfig,
+    link: &LinkConfig,
+    children: &Children,
+) -> Result<Arc<dyn Dial>, String> {
     let name = entry.name.as_str();
-    Ok(match &entry.link {
+    Ok(match link {
         LinkConfig::InProcess { child } => {
             let make = children.get(child.as_str()).ok_or_else(|| {
                 let known: Vec<_> = children.keys().copied().collect();

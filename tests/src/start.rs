@@ -15,12 +15,27 @@ use crate::echo::Echo;
 
 /// No test waits longer for anything: what has not come by then does not come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often `until` looks.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// What `awaited` gives; breaks the test when it takes longer than [`PATIENCE`].
 pub async fn soon<T>(what: &str, awaited: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, awaited).await {
         Ok(value) => value,
         Err(_) => panic!("{what}: waited {PATIENCE:?} for it"),
     }
+}
+
+/// Comes back once `such` holds, which is looked at again and again; for what nobody announces.
+pub async fn until(what: &str, mut such: impl AsyncFnMut() -> bool) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let holds = async {
+        while !such().await {
+            looks.tick().await;
+        }
+    };
+    soon(what, holds).await;
 }
 
 /// A gateway that listens.

@@ -4,6 +4,7 @@ mod tidy;
 mod catalog;
 mod names;
 mod children;
+mod replicas;
 mod envelope;
 mod metadata;
 mod era;

@@ -29,6 +29,9 @@ pub struct Caller {
     pub capabilities: Raw,
     /// `Implementation` of the client, self-reported: for logs only.
     pub client_info: Option<Raw>,
+    /// The number of the client's session or connection, where it has one: what a child that keeps
+    /// state keeps apart.
+    pub session: Option<u64>,
 }
 
 impl Caller {
@@ -38,6 +41,7 @@ impl Caller {
             principal: Principal::gateway(),
             capabilities: Raw::default(),
             client_info: None,
+            session: None,
         })
     }
 }

@@ -17,6 +17,8 @@ pub struct About {
     pub capabilities: ServerCapabilities,
     /// How a model should use it.
     pub instructions: Option<String>,
+    /// Whether it may remember what a client's session did, so that the session stays with it.
+    pub keeps_state: bool,
 }
 
 /// One tool, prompt, resource or template.

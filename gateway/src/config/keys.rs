@@ -162,7 +162,11 @@ table! {
     ENV = "env", Kind::SecretTable, "{}", "variables added to its environment";
     CWD = "cwd", Kind::Text, "",
         "its working directory, seen from the folder of the file; the gateway's own unless given";
+    COPIES = "copies", Kind::Count(1, 64), "1",
+        "processes of it that run: equal replicas, between which calls are balanced";
     URL = "url", Kind::Url, "", "the endpoint of a remote child, `http:` or `https:`";
+    REPLICAS = "replicas", Kind::SecretList, "[]",
+        "in place of `url`: the endpoints of equal children, between which calls are balanced";
     HEADERS = "headers", Kind::SecretTable, "{}", "headers sent with every request to it";
     PREFIX = "prefix", Kind::Text, "",
         "put before the child's names; `\"\"` for none; the mount's name unless given";

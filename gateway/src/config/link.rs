@@ -7,14 +7,17 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use super::expand::{self, Expanded};
 use super::keys::{
-    ARGS, COMMAND, CWD, ENV, ERA, HEADERS, IN_PROCESS, Key, MOUNT, PROBE_WAIT, TIMEOUT_CONNECT,
-    TIMEOUT_START, URL, find,
+    ARGS, COMMAND, COPIES, CWD, ENV, ERA, HEADERS, IN_PROCESS, Key, MOUNT, PROBE_WAIT, REPLICAS,
+    TIMEOUT_CONNECT, TIMEOUT_START, URL, find,
 };
 use super::reading::{At, Found, Layer, Reading};
 use super::secret::Secret;
 use super::shown::{quoted, shown};
 use super::suggest::nearest;
 use super::table::{Table, did_you_mean};
+
+/// The most equal children of one mount.
+const REPLICAS_MAX: usize = 64;
 
 /// The way to a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +60,13 @@ pub(super) enum ChildKind {
 }
 
 impl ChildKind {
-    const ALL: [Self; 3] = [Self::InProcess, Self::Process, Self::Remote];
+    /// The keys that make a kind.
+    const KEYS: [(&Key, Self); 4] = [
+        (&IN_PROCESS, Self::InProcess),
+        (&COMMAND, Self::Process),
+        (&URL, Self::Remote),
+        (&REPLICAS, Self::Remote),
+    ];
 
     fn key(self) -> &'static Key {
         match self {
@@ -70,7 +79,8 @@ impl ChildKind {
 
 /// Keys that mean something for one kind of child alone, and whether they are wrong elsewhere or
 /// only do nothing.
-static OF_ONE_KIND: [(&Key, ChildKind, bool); 7] = [
+static OF_ONE_KIND: [(&Key, ChildKind, bool); 8] = [
+    (&COPIES, ChildKind::Process, true),
     (&ARGS, ChildKind::Process, true),
     (&ENV, ChildKind::Process, true),
     (&CWD, ChildKind::Process, true),
@@ -82,21 +92,19 @@ static OF_ONE_KIND: [(&Key, ChildKind, bool); 7] = [
 
 /// The kind of a mount's child, if it says exactly one.
 pub(super) fn kind(table: &Table, reading: &mut Reading<'_>) -> Result<ChildKind, NoKind> {
-    let mut named: Vec<ChildKind> =
-        ChildKind::ALL.into_iter().filter(|kind| table.has(kind.key(), reading)).collect();
-    named.sort_by_cached_key(|kind| reading.order(&table.at(kind.key(), reading)));
-    let (kind, others) = match named.split_first() {
+    let mut named: Vec<(&Key, ChildKind)> =
+        ChildKind::KEYS.into_iter().filter(|(key, _)| table.has(key, reading)).collect();
+    named.sort_by_cached_key(|(key, _)| reading.order(&table.at(key, reading)));
+    let ((key, kind), others) = match named.split_first() {
         None => return Err(NoKind::None),
-        Some((kind, others)) => (*kind, others),
+        Some((first, others)) => (*first, others),
     };
-    for other in others {
-        let first = table.at(kind.key(), reading);
+    for (other, _) in others {
+        let first = table.at(key, reading);
         let place = reading.brief(&first);
-        let message = format!(
-            "a mount has one child, and this one has `{}` already ({place})",
-            kind.key().name
-        );
-        let at = table.at(other.key(), reading);
+        let message =
+            format!("a mount has one child, and this one has `{}` already ({place})", key.name);
+        let at = table.at(other, reading);
         reading.wrong(&at, message, "make two mounts of them, or remove one of the two keys");
     }
     if others.is_empty() { Ok(kind) } else { Err(NoKind::Several) }
@@ -111,23 +119,27 @@ pub(super) enum NoKind {
     Several,
 }
 
-/// Takes the way to a child out of a mount's table.
+/// Takes the ways to the equal children of a mount out of its table: one or several, or none after
+/// a problem.
 pub(super) fn read(
     table: &mut Table,
     kind: ChildKind,
     reading: &mut Reading<'_>,
-) -> Option<LinkConfig> {
+) -> Vec<LinkConfig> {
     refuse_foreign(table, kind, reading);
     match kind {
-        ChildKind::InProcess => in_process(table, reading),
-        ChildKind::Process => process(table, reading),
+        ChildKind::InProcess => in_process(table, reading).into_iter().collect(),
+        ChildKind::Process => {
+            let copies = table.count(&COPIES, reading);
+            process(table, reading).map_or_else(Vec::new, |link| vec![link; copies])
+        }
         ChildKind::Remote => remote(table, reading),
     }
 }
 
 /// Takes out all keys about the child, so that only their table is wrong with them.
 pub(super) fn discard(table: &mut Table, reading: &Reading<'_>) {
-    for key in [&IN_PROCESS, &COMMAND, &ARGS, &ENV, &CWD, &URL, &HEADERS] {
+    for key in [&IN_PROCESS, &COMMAND, &COPIES, &ARGS, &ENV, &CWD, &URL, &REPLICAS, &HEADERS] {
         table.take(key, reading);
     }
 }
@@ -262,16 +274,33 @@ fn warn_of_stray(name: &str, at: &At, what: &str, reading: &mut Reading<'_>) {
     }
 }
 
-fn remote(table: &mut Table, reading: &mut Reading<'_>) -> Option<LinkConfig> {
+fn remote(table: &mut Table, reading: &mut Reading<'_>) -> Vec<LinkConfig> {
+    let is_several = table.has(&REPLICAS, reading);
+    let at = table.at(&REPLICAS, reading);
     let url = table.text(&URL, reading);
+    let urls: Vec<_> = url.into_iter().chain(table.texts(&REPLICAS, reading)).collect();
+    if is_several && urls.is_empty() {
+        reading.wrong(&at, "expected one URL or several, found none", "write [\"https://…\"]");
+    }
+    if urls.len() > REPLICAS_MAX {
+        let message = format!("expected at most {REPLICAS_MAX} replicas, found {}", urls.len());
+        reading.wrong(&at, message, "");
+    }
     let headers = headers(table, reading);
-    let found = url?;
+    urls.into_iter().take(REPLICAS_MAX).filter_map(|url| endpoint(url, &headers, reading)).collect()
+}
+
+fn endpoint(
+    found: Found<String>,
+    headers: &[(String, Secret)],
+    reading: &mut Reading<'_>,
+) -> Option<LinkConfig> {
     let Expanded { secret, template } = expand::expanded(&found, reading)?;
     let shown = without_secrets(&template);
     if !reading.is_lenient || found.value == template && !template.contains("${") {
         check_url(&found.at, &secret, &shown, reading)?;
     }
-    Some(LinkConfig::Http { url: secret, shown, headers })
+    Some(LinkConfig::Http { url: secret, shown, headers: headers.to_vec() })
 }
 
 /// A URL for logs: without user, password, query and fragment.

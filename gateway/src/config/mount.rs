@@ -34,6 +34,8 @@ pub struct MountConfig {
     pub enabled: bool,
     /// The way to the child.
     pub link: LinkConfig,
+    /// The ways to the children that are equal to it, between which calls are balanced.
+    pub replicas: Vec<LinkConfig>,
     /// The era of the child. Default found out.
     pub era: EraPin,
     /// A call ends after so long without progress. Default 60 s, from 1 ms to 1 d.
@@ -112,13 +114,15 @@ pub(super) fn read(
     let enabled = table.switch(&ENABLED, reading);
     reading.is_lenient = !enabled;
     let kind = link::kind(&table, reading);
-    let link = match kind {
+    let mut links = match kind {
         Ok(kind) => link::read(&mut table, kind, reading),
         Err(_) => {
             link::discard(&mut table, reading);
-            None
+            Vec::new()
         }
-    };
+    }
+    .into_iter();
+    let link = links.next();
     reading.is_lenient = false;
     let prefix = prefix(name, &mut table, reading);
     // A mount without its way to a child is read to the end all the same: all problems at once.
@@ -126,6 +130,7 @@ pub(super) fn read(
     let mut config = policy(name, link.unwrap_or(nowhere), kind.ok(), &mut table, reading);
     config.prefix = prefix.value;
     config.enabled = enabled;
+    config.replicas = links.collect();
     let meant = table.close(reading);
     let is_misspelled = CHILD_KEYS.iter().any(|key| meant.contains(key));
     if kind == Err(NoKind::None) && !is_misspelled && !is_told {
@@ -149,6 +154,7 @@ pub(super) fn policy(
         prefix: name.to_owned(),
         enabled: true,
         link,
+        replicas: Vec::new(),
         era: match era {
             Some("legacy") => EraPin::Legacy,
             Some("modern") => EraPin::Modern,
@@ -173,7 +179,7 @@ pub(super) fn policy(
 }
 
 /// The keys that name a child.
-const CHILD_KEYS: [&str; 3] = ["in_process", "command", "url"];
+const CHILD_KEYS: [&str; 4] = ["in_process", "command", "url", "replicas"];
 
 struct Times {
     call: Duration,

@@ -31,6 +31,7 @@ impl Discovered {
             server_info: server_info(result, &members),
             capabilities: ServerCapabilities::read(&result.slice(capabilities))?,
             instructions: members.get_string("instructions").map(|text| text.into_owned()),
+            keeps_state: false,
         };
         Ok(Self { versions: known(&versions), about })
     }

@@ -153,6 +153,7 @@ fn read_about(result: &Raw) -> Result<About, String> {
         server_info: info.map(|text| result.slice(text)),
         capabilities: ServerCapabilities::read(&capabilities).map_err(bad)?,
         instructions: members.get_string("instructions").map(|text| text.into_owned()),
+        keeps_state: true,
     })
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::call::Withheld;
-use crate::mount::Mount;
+use crate::mount::{Mount, ReplicaReport, Status};
 use crate::route::{Mounted, Snapshot};
 
 /// One mount, as `/mounts` shows it.
@@ -43,12 +43,65 @@ pub struct MountReport {
     pub calls: u64,
     /// Calls that failed at the child, its own errors not counted.
     pub faults: u64,
+    /// Each of several equal children; absent for one alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<ReplicaShown>,
     /// Entries that are not shown, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<WithheldReport>,
     /// The last lines of a child process's standard error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_words: Vec<String>,
+}
+
+/// One of several equal children.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaShown {
+    /// What is dialled, without secrets.
+    pub address: String,
+    /// The health state.
+    pub state: &'static str,
+    /// When that began, seconds since 1970.
+    pub since: u64,
+    /// Why; absent when all is well.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Milliseconds until the child is dialled again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Calls under way.
+    pub calls_in_flight: u64,
+    /// Calls so far.
+    pub calls: u64,
+    /// Calls that failed at the child, its own errors not counted.
+    pub faults: u64,
+    /// Whether it offers something else than the mount shows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub differs: bool,
+}
+
+impl ReplicaShown {
+    fn of(report: ReplicaReport) -> Self {
+        let ReplicaReport { address, status, counts, differs } = report;
+        let [calls_in_flight, calls, faults] = counts;
+        Self {
+            address,
+            state: status.state.as_str(),
+            since: status.since,
+            retry_after_ms: millis(&status),
+            reason: status.reason,
+            calls_in_flight,
+            calls,
+            faults,
+            differs,
+        }
+    }
+}
+
+fn millis(status: &Status) -> Option<u64> {
+    let after = status.retry_after()?;
+    Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// One entry that is not shown.
@@ -88,9 +141,7 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
         state: status.state.as_str(),
         since: status.since,
         reason: status.reason.clone(),
-        retry_after_ms: status
-            .retry_after()
-            .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        retry_after_ms: millis(&status),
         speaks: offer.as_ref().map(|offer| offer.about.speaks.clone()),
         tools,
         resources,
@@ -99,6 +150,10 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
         calls_in_flight,
         calls,
         faults,
+        replicas: match mount.replicas() {
+            replicas if replicas.len() < 2 => Vec::new(),
+            replicas => replicas.into_iter().map(ReplicaShown::of).collect(),
+        },
         withheld: withheld.collect(),
         last_words: mount.last_words(),
     }

@@ -1,19 +1,28 @@
 //! A child at a prefix, with its policy: dialled, listed, watched, and called within bounds.
+//!
+//! A mount has one or several equal [`replica`]s. Each keeps itself connected (`supervise.rs`) and
+//! reports to the mount's one `board`; a call goes to the one that `choose.rs` picks.
 
 mod status;
 mod pause;
 mod catalog;
+mod board;
+mod replica;
 mod supervise;
+mod choose;
 mod serve;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{Notify, Semaphore, watch};
+use futures_util::future::join_all;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::call::{Dial, Link, Offer};
+use crate::call::{Dial, Offer};
+use board::Board;
+use choose::Pins;
+use replica::Replica;
 
 pub use status::{State, Status};
 
@@ -39,47 +48,49 @@ pub struct MountSettings {
     pub remote: bool,
 }
 
-/// A child at a prefix.
+/// One child, or several equal ones, at a prefix.
 pub struct Mount {
-    settings: MountSettings,
-    dial: Arc<dyn Dial>,
-    link: ArcSwapOption<Linked>,
-    status: watch::Sender<Status>,
-    offer: watch::Sender<Option<Arc<Offer>>>,
+    settings: Arc<MountSettings>,
+    replicas: Vec<Replica>,
+    board: Arc<Board>,
+    pins: Pins,
     permits: Semaphore,
-    /// Asks the supervisor to look at the child's lists again.
-    stale: Notify,
-    /// Asks the supervisor to look whether the child is alive.
-    suspect: Notify,
-    /// The number of the last look at the child's lists that began, and of the last that ended.
-    lists_begun: AtomicU64,
-    lists_ended: watch::Sender<u64>,
-    failures: AtomicU32,
-    calls: AtomicU64,
-    faults: AtomicU64,
 }
 
-/// The live link, sized so that it can be swapped.
-struct Linked(Arc<dyn Link>);
+/// How one replica of a mount is.
+#[derive(Debug, Clone)]
+pub struct ReplicaReport {
+    /// What is dialled, without secrets.
+    pub address: String,
+    /// Its own health.
+    pub status: Status,
+    /// Calls under way now, calls so far, faults of the child so far.
+    pub counts: [u64; 3],
+    /// Whether it offers something else than the mount shows.
+    pub differs: bool,
+}
 
 impl Mount {
-    /// A mount that is not dialled yet: [`Self::run`] does that.
-    pub fn new(settings: MountSettings, dial: Arc<dyn Dial>) -> Arc<Self> {
+    /// A mount that is not dialled yet: [`Self::run`] does that. Each of `dials` leads to one of
+    /// its equal children.
+    pub fn new(settings: MountSettings, dials: Vec<Arc<dyn Dial>>) -> Arc<Self> {
+        let settings = Arc::new(settings);
+        let board = Arc::new(Board::new(dials.len()));
+        let replicas = dials.into_iter().enumerate();
+        let replica =
+            |(place, dial)| Replica::new(Arc::clone(&settings), place, dial, Arc::clone(&board));
         Arc::new(Self {
+            replicas: replicas.map(replica).collect(),
             permits: Semaphore::new(settings.calls_in_flight_max),
+            pins: Pins::default(),
+            board,
             settings,
-            dial,
-            link: ArcSwapOption::empty(),
-            status: watch::Sender::new(Status::starting()),
-            offer: watch::Sender::new(None),
-            stale: Notify::new(),
-            suspect: Notify::new(),
-            lists_begun: AtomicU64::new(0),
-            lists_ended: watch::Sender::new(0),
-            failures: AtomicU32::new(0),
-            calls: AtomicU64::new(0),
-            faults: AtomicU64::new(0),
         })
+    }
+
+    /// Keeps the children connected until `stop`; their processes and connections are gone after.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        join_all(self.replicas.iter().map(|replica| replica.run(&stop))).await;
     }
 
     /// The name in the file.
@@ -89,29 +100,41 @@ impl Mount {
 
     /// What is dialled, without secrets.
     pub fn address(&self) -> String {
-        self.dial.address()
+        let addresses: Vec<_> = self.replicas.iter().map(|one| one.dial.address()).collect();
+        addresses.join(", ")
     }
 
-    /// The last lines a child process wrote to standard error.
+    /// The last lines that child processes wrote to standard error.
     pub fn last_words(&self) -> Vec<String> {
-        self.dial.last_words()
+        self.replicas.iter().flat_map(|one| one.dial.last_words()).collect()
     }
 
-    /// How the child is, and each change of that.
+    /// How the mount is, and each change of that.
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
+        self.board.status.subscribe()
     }
 
     /// The last good catalog, and each change of it; `None` before the first.
     pub fn offer(&self) -> watch::Receiver<Option<Arc<Offer>>> {
-        self.offer.subscribe()
+        self.board.offer.subscribe()
+    }
+
+    /// Each replica, in the order of the file.
+    pub fn replicas(&self) -> Vec<ReplicaReport> {
+        let report = |replica: &Replica| ReplicaReport {
+            address: replica.dial.address(),
+            status: replica.status(),
+            counts: replica.counts(),
+            differs: self.board.differs(replica.place),
+        };
+        self.replicas.iter().map(report).collect()
     }
 
     /// Calls under way now, calls so far, faults of the child so far.
     pub fn counts(&self) -> [u64; 3] {
-        use std::sync::atomic::Ordering::Relaxed;
-        let free = self.permits.available_permits();
-        let busy = self.settings.calls_in_flight_max.saturating_sub(free) as u64;
-        [busy, self.calls.load(Relaxed), self.faults.load(Relaxed)]
+        self.replicas.iter().map(Replica::counts).fold([0; 3], |sum, one| {
+            let [flying, calls, faults] = sum;
+            [flying + one[0], calls + one[1], faults + one[2]]
+        })
     }
 }

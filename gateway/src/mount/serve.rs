@@ -9,6 +9,8 @@ use protocol::{Method, error};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::choose::{Chosen, choose};
+use super::replica::Replica;
 use super::{Mount, State, Status};
 use crate::call::{Call, Fault, Kind, Link, Origin, Reply, Serve};
 
@@ -17,9 +19,9 @@ const FAILURES_MAX: u32 = 3;
 
 impl Serve for Mount {
     async fn serve(&self, call: Call) -> Result<Reply, Fault> {
-        let link = self.link().await?;
+        let Chosen { replica, link } = self.choose(&call).await?;
         if call.method == Method::Listen {
-            return link.serve(call).await.map_err(|fault| self.named(fault));
+            return link.serve(call).await.map_err(|fault| replica.named(fault));
         }
         let Ok(_permit) = self.permits.try_acquire() else {
             let (name, max) = (self.name(), self.settings.calls_in_flight_max);
@@ -28,34 +30,32 @@ impl Serve for Mount {
                 format!("`{name}` has {max} calls under way, which is its limit; try again later"),
             ));
         };
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        let _under_way = replica.enter();
         let again = (call.method == Method::ToolsCall).then(|| call.clone());
-        let outcome = self.in_time(link.as_ref(), call).await;
+        let outcome = replica.in_time(link.as_ref(), call).await;
         let outcome = match (outcome, again) {
             (Err(fault), Some(call)) if is_header_mismatch(&fault) => {
-                self.with_fresh_schema(link.as_ref(), call, fault).await
+                replica.with_fresh_schema(link.as_ref(), call, fault).await
             }
             (outcome, _) => outcome,
         };
-        self.note(&outcome);
-        outcome.map_err(|fault| self.named(fault))
+        replica.note(&outcome);
+        outcome.map_err(|fault| replica.named(fault))
     }
 }
 
 impl Mount {
-    /// The live link; waits while the child is dialled for the first time.
-    async fn link(&self) -> Result<Arc<dyn Link>, Fault> {
-        if let Some(linked) = self.link.load().as_ref() {
-            return Ok(Arc::clone(&linked.0));
+    /// A replica that takes the call; waits while the mount is dialled for the first time.
+    async fn choose(&self, call: &Call) -> Result<Chosen<'_>, Fault> {
+        let choose = || choose(&self.replicas, &self.pins, call, &[]);
+        if let Some(chosen) = choose() {
+            return Ok(chosen);
         }
-        let mut status = self.status.subscribe();
+        let mut status = self.board.status.subscribe();
         let first = status.wait_for(|status| status.settled);
         // Whichever way the wait ends, what counts is whether there is a link now.
         let _settled = timeout(self.settings.timeout_dial, first).await;
-        match self.link.load().as_ref() {
-            Some(linked) => Ok(Arc::clone(&linked.0)),
-            None => Err(self.unreachable(&self.status.borrow())),
-        }
+        choose().ok_or_else(|| self.unreachable(&self.board.status.borrow()))
     }
 
     fn unreachable(&self, status: &Status) -> Fault {
@@ -77,7 +77,9 @@ impl Mount {
             format!("`{name}` is {}: {why}{again}", status.state.as_str()),
         )
     }
+}
 
+impl Replica {
     /// Serves within the two times: without a sign of life, and in all.
     async fn in_time(&self, link: &dyn Link, mut call: Call) -> Result<Reply, Fault> {
         let pulse = Arc::new(Notify::new());
@@ -136,7 +138,7 @@ impl Mount {
     }
 
     fn mirrored(&self, tool: &str) -> Option<Arc<[Mirrored]>> {
-        let offer = self.offer.borrow();
+        let offer = self.board.offer.borrow();
         let entry = offer.as_ref()?.tools.iter().find(|entry| entry.key == tool)?;
         Some(Arc::clone(&entry.mirrored))
     }
@@ -159,31 +161,11 @@ impl Mount {
         if matches!(outcome, Err(Fault { kind: Kind::Unreachable { .. }, .. })) {
             self.suspect.notify_one();
         }
-        let connected = self.link.load().is_some();
+        let connected = self.is_connected();
         if failures >= FAILURES_MAX && connected {
             self.set(State::Degraded, &format!("its last {failures} calls failed"), None);
             self.suspect.notify_one();
         }
-    }
-
-    /// A fault of the link as the client gets it: with this mount's name and state.
-    fn named(&self, mut fault: Fault) -> Fault {
-        let status = self.status.borrow();
-        match &mut fault.kind {
-            Kind::Unreachable { mount, state, since, retry_after, .. } => {
-                *mount = Arc::clone(self.name());
-                *state = status.state.as_str();
-                *since = status.since;
-                *retry_after = retry_after.or_else(|| status.retry_after());
-            }
-            Kind::Timeout { mount }
-            | Kind::OutcomeUnknown { mount }
-            | Kind::BadAnswer { mount } => {
-                *mount = Arc::clone(self.name());
-            }
-            _ => {}
-        }
-        fault
     }
 }
 

@@ -11,7 +11,7 @@ pub enum State {
     Starting,
     /// Answers.
     Ready,
-    /// Connected, but its last calls or its lists failed.
+    /// Connected, but its last calls or its lists failed; of a mount: not all replicas are ready.
     Degraded,
     /// Cannot be reached; dialled again after a pause.
     Down,
@@ -62,12 +62,12 @@ impl Status {
     }
 
     /// The status that follows this one; the time of a state that stays the same is kept.
-    pub(super) fn then(&self, state: State, reason: &str, pause: Option<Duration>) -> Self {
+    pub(super) fn then(&self, state: State, reason: String, next_dial: Option<Instant>) -> Self {
         Self {
             state,
             since: if state == self.state { self.since } else { now() },
-            reason: reason.to_owned(),
-            next_dial: pause.map(|pause| Instant::now() + pause),
+            reason,
+            next_dial,
             settled: self.settled || state != State::Starting,
         }
     }
@@ -76,6 +76,43 @@ impl Status {
     pub fn retry_after(&self) -> Option<Duration> {
         self.next_dial.map(|at| at.saturating_duration_since(Instant::now()))
     }
+}
+
+/// The status of a mount, from those of its equal replicas, which follows `before`.
+pub(super) fn of_all(before: &Status, replicas: &[Status]) -> Status {
+    if let [only] = replicas {
+        return only.clone();
+    }
+    let count = |state: State| replicas.iter().filter(|one| one.state == state).count();
+    let all = |state: State| count(state) == replicas.len();
+    let answering = count(State::Ready) + count(State::Degraded);
+    let sick = replicas.iter().enumerate().find(|(_, one)| one.state != State::Ready);
+    let state = if all(State::Ready) {
+        State::Ready
+    } else if answering > 0 {
+        State::Degraded
+    } else if count(State::Starting) > 0 {
+        State::Starting
+    } else if all(State::Unauthorized) {
+        State::Unauthorized
+    } else if all(State::Stopped) {
+        State::Stopped
+    } else {
+        State::Down
+    };
+    let reason = match sick {
+        None => String::new(),
+        Some((place, one)) => {
+            let (number, of, word) = (place + 1, replicas.len(), one.state.as_str());
+            let why = if one.reason.is_empty() { "" } else { ": " };
+            let reason = &one.reason;
+            format!("{answering} of {of} replicas answer; replica {number} is {word}{why}{reason}")
+        }
+    };
+    let next_dial = replicas.iter().filter_map(|one| one.next_dial).min();
+    let mut status = before.then(state, reason, next_dial);
+    status.settled = before.settled || answering > 0 || replicas.iter().all(|one| one.settled);
+    status
 }
 
 fn now() -> u64 {

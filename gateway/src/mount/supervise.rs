@@ -1,4 +1,4 @@
-//! The task that owns one mount: dials, lists, watches, and dials again.
+//! What keeps one replica connected: dials, lists, watches, and dials again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::State;
 use super::catalog;
 use super::pause::Pauses;
-use super::{Linked, Mount, State};
+use super::replica::Replica;
 use crate::call::{Event, Fault, Kind, Link, List};
 
 /// Events of a child that may wait; more say nothing new.
@@ -30,14 +31,14 @@ const RELIST_TTL_MIN: Duration = Duration::from_secs(30);
 
 const ALL: [List; 3] = [List::Tools, List::Prompts, List::Resources];
 
-impl Mount {
+impl Replica {
     /// Keeps the child connected until `stop`; its process and connections are gone after.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    pub(super) async fn run(&self, stop: &CancellationToken) {
         let mut pauses = Pauses::new(self.settings.remote);
         loop {
             let pause = tokio::select! {
                 () = stop.cancelled() => break,
-                pause = self.connect_once(&mut pauses, &stop) => pause,
+                pause = self.connect_once(&mut pauses, stop) => pause,
             };
             let Some(pause) = pause else { break };
             tokio::select! {
@@ -46,8 +47,8 @@ impl Mount {
             }
         }
         // A link that was open when `stop` came is closed in order.
-        if let Some(linked) = self.link.swap(None) {
-            linked.0.close().await;
+        if let Some(link) = self.leave() {
+            link.close().await;
         }
         self.set(State::Stopped, "the gateway stops", None);
     }
@@ -71,8 +72,7 @@ impl Mount {
             Ok(link) => link,
             Err(fault) => return Some(self.not_reached(&fault, pauses)),
         };
-        self.link.store(Some(Arc::new(Linked(Arc::clone(&link)))));
-        self.failures.store(0, Ordering::Relaxed);
+        self.join(Arc::clone(&link));
         let relist = self.relist(link.as_ref(), &ALL).await;
         if relist.is_ok() {
             pauses.reset();
@@ -82,7 +82,7 @@ impl Mount {
         if stop.is_cancelled() {
             return None;
         }
-        self.link.store(None);
+        self.leave();
         let pause = pauses.next();
         tracing::warn!(mount = %self.name(), %reason, "connection lost");
         self.set(State::Down, &reason, Some(pause));
@@ -112,16 +112,11 @@ impl Mount {
     }
 
     async fn read_lists(&self, link: &dyn Link, wanted: &[List]) -> Result<Option<Duration>, ()> {
-        let last = self.offer.borrow().clone();
+        let last = self.board.own(self.place);
         let collected = catalog::collect(link, &self.settings, last.as_deref(), wanted).await;
         match collected {
             Ok(collected) => {
-                let offer = Arc::new(collected.offer);
-                self.offer.send_if_modified(|old| {
-                    let changed = old.as_deref() != Some(offer.as_ref());
-                    *old = Some(offer);
-                    changed
-                });
+                self.board.offer(self.place, Arc::new(collected.offer));
                 self.set(State::Ready, "", None);
                 let told = ALL.iter().all(|list| link.tells_changes(*list));
                 Ok(collected.ttl.filter(|_| !told).map(|ttl| ttl.max(RELIST_TTL_MIN)))
@@ -141,7 +136,7 @@ impl Mount {
         told: &mut mpsc::Receiver<Event>,
         relist_after: Option<Duration>,
     ) -> String {
-        let failed = self.status.borrow().state == State::Degraded;
+        let failed = self.status().state == State::Degraded;
         let mut relist_at = match failed {
             true => Some(Instant::now() + RELIST_AFTER),
             false => relist_after.map(|after| Instant::now() + after),
@@ -207,9 +202,5 @@ impl Mount {
             Ok(Err(fault)) => Err(fault.text),
             Err(_) => Err(format!("no sign of life in {} s", PROBE_WAIT.as_secs())),
         }
-    }
-
-    pub(super) fn set(&self, state: State, reason: &str, pause: Option<Duration>) {
-        self.status.send_modify(|status| *status = status.then(state, reason, pause));
     }
 }

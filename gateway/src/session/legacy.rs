@@ -192,6 +192,7 @@ pub(super) fn session_of(arrival: &Arrival, params: &Raw) -> Result<Session, Err
         principal: arrival.principal.clone(),
         capabilities: object("capabilities")?.unwrap_or_default(),
         client_info: object("clientInfo")?,
+        session: Some(rand::random()),
     };
     Ok(Session {
         version: Version::negotiate_legacy(&asked),
@@ -233,6 +234,7 @@ pub(super) fn own(session: &Session, method: Method) -> Call {
         principal: session.caller.principal.clone(),
         capabilities: Raw::default(),
         client_info: session.caller.client_info.clone(),
+        session: session.caller.session,
     };
     let mut call = Call::own(method, Raw::default(), Arc::new(caller));
     call.endpoint = match &session.endpoint {

@@ -57,6 +57,7 @@ impl Front {
                 principal: arrival.principal.clone(),
                 capabilities: meta.client_capabilities.unwrap_or_default(),
                 client_info: meta.client_info,
+                session: None,
             }),
             endpoint: arrival.endpoint.clone(),
             wants_progress: meta.progress_token.is_some(),

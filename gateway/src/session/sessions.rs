@@ -89,7 +89,7 @@ impl Sessions {
             principal: caller.principal.0.to_string(),
             endpoint,
             issued: now(),
-            nonce: rand::random(),
+            nonce: caller.session.unwrap_or_else(rand::random),
         };
         let mut text = serde_json::to_string(&sealed).ok()?;
         if text.len() > STATE_BYTES_MAX {
@@ -126,6 +126,7 @@ impl Sessions {
             principal: principal.clone(),
             capabilities: raw(sealed.capabilities)?,
             client_info: sealed.client.and_then(raw),
+            session: Some(sealed.nonce),
         };
         let session = Session {
             version: Version::read(&sealed.version)?,

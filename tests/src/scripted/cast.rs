@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gateway::Children;
+use gateway::control::MountReport;
 use protocol::InProcess;
 use protocol::json::{self, Members};
 
@@ -14,7 +15,7 @@ use super::in_process::InProcessChild;
 use super::process::ProcessChild;
 use super::script::Script;
 use crate::client::{Answer, modern};
-use crate::start::{Running, start};
+use crate::start::{Running, start, until};
 
 /// Pages that a walk follows before it counts as endless.
 const PAGES_MAX: usize = 100_000;
@@ -70,6 +71,18 @@ impl Cast {
         self.mount(name, &keys)
     }
 
+    /// With a mount of several remote children; they are directed as `name/0`, `name/1`, ….
+    pub async fn replicas(mut self, name: &str, keys: &str, scripts: Vec<Script>) -> Self {
+        let mut urls = Vec::new();
+        for (place, script) in scripts.into_iter().enumerate() {
+            let (child, director) = HttpChild::new(script).await;
+            self.directors.insert(format!("{name}/{place}"), director);
+            urls.push(child.url());
+            self.alive.push(Box::new(child));
+        }
+        self.mount(name, &format!("replicas = {urls:?}\n{keys}"))
+    }
+
     /// With a child process; `program` is the program that plays it.
     pub async fn process(mut self, name: &str, keys: &str, program: &str, script: Script) -> Self {
         let (child, director) = ProcessChild::new(script).await;
@@ -90,6 +103,18 @@ impl Play {
     /// Who directs the child of this mount.
     pub fn director(&self, mount: &str) -> &Director {
         self.directors.get(mount).unwrap_or_else(|| panic!("no scripted child is at {mount}"))
+    }
+
+    /// Comes back once the mount `name` is in this health state.
+    pub async fn until_state(&self, name: &str, state: &str) {
+        let what = format!("{name} to be {state}");
+        until(&what, async || self.report(name).state == state).await;
+    }
+
+    /// How the mount `name` is.
+    pub fn report(&self, name: &str) -> MountReport {
+        let mut reports = self.running.gateway().mounts().into_iter();
+        reports.find(|report| report.name == name).unwrap_or_else(|| panic!("no mount {name}"))
     }
 
     /// Sends a modern request; the answer with its head there.

@@ -64,7 +64,12 @@ impl HttpChild {
 
     /// The keys of its mount.
     pub fn mount(&self) -> String {
-        format!("url = \"http://{}/mcp\"\n", self.address)
+        format!("url = \"{}\"\n", self.url())
+    }
+
+    /// Its endpoint.
+    pub fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
     }
 }
 

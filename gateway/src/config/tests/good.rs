@@ -116,6 +116,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
             link: InProcess {
                 child: "notes",
             },
+            replicas: [],
             era: Auto,
             timeout: 60s,
             timeout_max: 600s,

@@ -135,6 +135,7 @@ fn discovered(client: &HttpClient, result: &Raw) -> Result<Judged, Fault> {
         server_info: info,
         capabilities: capabilities.unwrap_or_default(),
         instructions: members.get_string("instructions").map(|text| text.into_owned()),
+        keeps_state: false,
     })))
 }
 

@@ -234,6 +234,7 @@ fn session(client: &HttpClient, id: Option<HeaderValue>, result: &Raw) -> Result
         server_info: members.get("serverInfo").map(|text| result.slice(text)),
         capabilities: capabilities.unwrap_or_default(),
         instructions: members.get_string("instructions").map(|text| text.into_owned()),
+        keeps_state: id.is_some(),
     };
     Ok(Session { id, version: HeaderValue::from_static(version.as_str()), about })
 }

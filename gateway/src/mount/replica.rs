@@ -1,0 +1,152 @@
+//! One of the equal children of a mount: its connection, its status, and what is counted of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::board::Board;
+use super::{MountSettings, State, Status};
+use crate::call::{Dial, Fault, Kind, Link};
+
+/// One child of several equal ones, or the only one.
+pub(super) struct Replica {
+    pub(super) settings: Arc<MountSettings>,
+    /// Its place among the replicas, from 0.
+    pub(super) place: usize,
+    pub(super) dial: Arc<dyn Dial>,
+    /// Where it reports.
+    pub(super) board: Arc<Board>,
+    /// The one live connection.
+    link: ArcSwapOption<Linked>,
+    status: watch::Sender<Status>,
+    /// Asks the supervisor to look at the child's lists again.
+    pub(super) stale: Notify,
+    /// Asks the supervisor to look whether the child is alive.
+    pub(super) suspect: Notify,
+    /// The number of the last look at the child's lists that began, and of the last that ended.
+    pub(super) lists_begun: AtomicU64,
+    pub(super) lists_ended: watch::Sender<u64>,
+    pub(super) failures: AtomicU32,
+    in_flight: AtomicU64,
+    calls: AtomicU64,
+    pub(super) faults: AtomicU64,
+}
+
+/// The live link, sized so that it can be swapped.
+struct Linked(Arc<dyn Link>);
+
+/// A call under way: counted until this is dropped.
+pub(super) struct UnderWay<'a>(&'a Replica);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Replica {
+    pub(super) fn new(
+        settings: Arc<MountSettings>,
+        place: usize,
+        dial: Arc<dyn Dial>,
+        board: Arc<Board>,
+    ) -> Self {
+        Self {
+            settings,
+            place,
+            dial,
+            board,
+            link: ArcSwapOption::empty(),
+            status: watch::Sender::new(Status::starting()),
+            stale: Notify::new(),
+            suspect: Notify::new(),
+            lists_begun: AtomicU64::new(0),
+            lists_ended: watch::Sender::new(0),
+            failures: AtomicU32::new(0),
+            in_flight: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+        }
+    }
+
+    /// The mount's name.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+
+    /// The live connection.
+    pub(super) fn link(&self) -> Option<Arc<dyn Link>> {
+        self.link.load().as_ref().map(|linked| Arc::clone(&linked.0))
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.link.load().is_some()
+    }
+
+    /// The connection is made.
+    pub(super) fn join(&self, link: Arc<dyn Link>) {
+        self.failures.store(0, Ordering::Relaxed);
+        self.link.store(Some(Arc::new(Linked(link))));
+    }
+
+    /// The connection is lost: no call goes there any more. Gives it back to be closed.
+    pub(super) fn leave(&self) -> Option<Arc<dyn Link>> {
+        let linked = self.link.swap(None);
+        self.board.leave(self.place);
+        linked.map(|linked| Arc::clone(&linked.0))
+    }
+
+    /// How this child is.
+    pub(super) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    pub(super) fn set(&self, state: State, reason: &str, pause: Option<Duration>) {
+        let next_dial = pause.map(|pause| Instant::now() + pause);
+        self.status.send_modify(|status| {
+            *status = status.then(state, reason.to_owned(), next_dial);
+            self.board.report(self.place, status.clone());
+        });
+    }
+
+    /// Counts a call until what comes back is dropped.
+    pub(super) fn enter(&self) -> UnderWay<'_> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self)
+    }
+
+    /// Calls under way now.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Calls under way now, calls so far, faults of the child so far.
+    pub(super) fn counts(&self) -> [u64; 3] {
+        [self.in_flight(), self.calls.load(Ordering::Relaxed), self.faults.load(Ordering::Relaxed)]
+    }
+
+    /// A fault of the link as the client gets it: with this mount's name and state.
+    pub(super) fn named(&self, mut fault: Fault) -> Fault {
+        let status = self.status.borrow();
+        match &mut fault.kind {
+            Kind::Unreachable { mount, state, since, retry_after, .. } => {
+                *mount = Arc::clone(self.name());
+                *state = status.state.as_str();
+                *since = status.since;
+                *retry_after = retry_after.or_else(|| status.retry_after());
+            }
+            Kind::Timeout { mount }
+            | Kind::OutcomeUnknown { mount }
+            | Kind::BadAnswer { mount } => {
+                *mount = Arc::clone(self.name());
+            }
+            _ => {}
+        }
+        fault
+    }
+}
