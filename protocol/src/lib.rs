@@ -19,7 +19,7 @@ pub mod uri;
 pub mod rewrite;
 pub mod child;
 
-pub use child::{ChildRequest, InProcess, Notify, Sending};
+pub use child::{ChildRequest, Grant, InProcess, Make, Notify, Options, Place, Sending, Violation};
 pub use era::{Era, Version};
 pub use error::ErrorObject;
 pub use method::Method;

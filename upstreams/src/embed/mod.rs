@@ -61,6 +61,7 @@ const LINES_KEPT_MAX: usize = 32;
 ///   A peer kept from any request reaches every open listen; at most 1,024 listens are open.
 /// * A question to the client (`peer.create_elicitation()` and the like) fails at once: in this
 ///   version a server returns `InputRequiredResult`.
+/// * Who calls is in the context's extensions, as [`crate::Who`].
 /// * A panic of the handler is that request's `-32603`.
 ///
 /// Needs a tokio runtime when requests come, not before. Nothing runs until the first one.
@@ -101,7 +102,7 @@ impl Embed {
     }
 
     async fn serve(self: Arc<Self>, request: ChildRequest) -> Result<Raw, ErrorObject> {
-        let ChildRequest { method, params, back, .. } = request;
+        let ChildRequest { method, params, back, principal, grant, .. } = request;
         let mut asked = request::read(&method, &params)?;
         // Megabytes of text, perhaps, and all of it is in `asked` now.
         drop(params);
@@ -112,6 +113,7 @@ impl Embed {
         let place = self.place(id, &asked)?;
         let mut context = RequestContext::new(NumberOrString::Number(id), place.peer.clone());
         context.meta = asked.meta;
+        context.extensions.insert(crate::Who { principal, grant });
         let _cancel = context.ct.clone().drop_guard();
 
         let answer = guarded(Box::pin(self.answer(id, asked.request, context)));

@@ -8,56 +8,41 @@ mod prompts;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use jiff::{Timestamp, Unit};
-use rmcp::handler::server::router::prompt::PromptRouter;
-use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, Implementation,
-    ListResourceTemplatesResult, ListResourcesResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    CompleteRequestParams, CompleteResult, Implementation, ListResourceTemplatesResult,
+    ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
-use rmcp::service::{RequestContext, SubscriptionContext, SubscriptionSendError};
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, prompt_handler, tool_handler};
-use tokio::sync::broadcast;
 
 use self::store::Store;
+use crate::{Change, Changes, Prompts, Tools};
 
 /// The index; a note is below it, by its id.
 const INDEX_URI: &str = "note://notes";
 
-/// Changes that wait for a slow listener; one that falls behind is told of everything instead.
-const CHANGES_WAITING_MAX: usize = 256;
-
-static TOOLS: LazyLock<ToolRouter<Notes>> = LazyLock::new(Notes::tool_router);
-static PROMPTS: LazyLock<PromptRouter<Notes>> = LazyLock::new(Notes::prompt_router);
+static TOOLS: LazyLock<Tools<Notes>> = LazyLock::new(|| Tools::new(Notes::tool_router()));
+static PROMPTS: LazyLock<Prompts<Notes>> = LazyLock::new(|| Prompts::new(Notes::prompt_router()));
 
 /// The notes server. Each instance has notes of its own, which end with it.
 ///
 /// At most 10,000 notes, 64 KiB each, 32 MiB together.
 pub(super) struct Notes {
     store: Mutex<Store>,
-    changes: broadcast::Sender<Change>,
+    changes: Changes,
 }
 
-/// What subscribers may want to hear of.
-#[derive(Debug, Clone)]
-struct Change {
-    /// Whether the list of resources reads differently now.
-    is_of_list: bool,
-    /// The resources that read differently now.
-    uris: Vec<String>,
+/// The list of notes reads differently, and so does the index.
+fn of_list() -> Change {
+    Change { is_of_list: true, uris: vec![INDEX_URI.to_owned()] }
 }
 
-impl Change {
-    fn of_list() -> Self {
-        Self { is_of_list: true, uris: vec![INDEX_URI.to_owned()] }
-    }
-
-    fn of_note(id: u64, is_of_list: bool, is_of_index: bool) -> Self {
-        let mut uris = vec![uri_of(id)];
-        uris.extend(is_of_index.then(|| INDEX_URI.to_owned()));
-        Self { is_of_list, uris }
-    }
+/// A note reads differently.
+fn of_note(id: u64, is_of_list: bool, is_of_index: bool) -> Change {
+    let mut uris = vec![uri_of(id)];
+    uris.extend(is_of_index.then(|| INDEX_URI.to_owned()));
+    Change { is_of_list, uris }
 }
 
 fn uri_of(id: u64) -> String {
@@ -79,8 +64,7 @@ impl Default for Notes {
 impl Notes {
     /// A server without notes.
     pub(super) fn new() -> Self {
-        let (changes, _) = broadcast::channel(CHANGES_WAITING_MAX);
-        Self { store: Mutex::default(), changes }
+        Self { store: Mutex::default(), changes: Changes::default() }
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
@@ -90,11 +74,6 @@ impl Notes {
     fn now(&self) -> Timestamp {
         let now = Timestamp::now();
         now.round(Unit::Second).unwrap_or(now)
-    }
-
-    fn tell(&self, change: Change) {
-        // Without a listener there is nobody to tell.
-        self.changes.send(change).ok();
     }
 
     /// Whether a subscription to `uri` can ever bring anything.
@@ -120,14 +99,6 @@ impl ServerHandler for Notes {
             "Notes in memory, gone when the program ends. `search` before you `add`; a note is \
              read as the resource note://notes/<id>.",
         )
-    }
-
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        crate::call_tool(&TOOLS, self, request, context).await
     }
 
     async fn list_resources(
@@ -175,37 +146,6 @@ impl ServerHandler for Notes {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = self.changes.subscribe();
-        loop {
-            let change = tokio::select! {
-                () = context.cancelled() => return Ok(()),
-                change = changes.recv() => change,
-            };
-            let change = match change {
-                Ok(change) => change,
-                Err(broadcast::error::RecvError::Lagged(_)) => {
-                    let uris = context.accepted().resource_subscriptions.clone();
-                    Change { is_of_list: true, uris: uris.unwrap_or_default() }
-                }
-                Err(broadcast::error::RecvError::Closed) => return Ok(()),
-            };
-            if send(&context, change).await.is_err() {
-                return Ok(());
-            }
-        }
+        self.changes.serve(context).await
     }
-}
-
-/// Tells one listener what it was promised of a change.
-async fn send(context: &SubscriptionContext, change: Change) -> Result<(), SubscriptionSendError> {
-    let accepted = context.accepted();
-    if change.is_of_list && accepted.resources_list_changed == Some(true) {
-        context.sink().notify_resource_list_changed().await?;
-    }
-    for uri in change.uris {
-        if accepted.resource_subscriptions.as_ref().is_some_and(|uris| uris.contains(&uri)) {
-            context.sink().notify_resource_updated(uri).await?;
-        }
-    }
-    Ok(())
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::resources::{markdown, template};
 use super::store::{Note, missing};
 use super::{Notes, uri_of};
+use crate::fault::Fault;
 
 /// Notes that one prompt carries at most.
 const SUMMARIZED_MAX: usize = 50;
@@ -53,7 +54,7 @@ impl Notes {
         }
         let of = tag.as_ref().map(|tag| format!(" with the tag `{tag}`")).unwrap_or_default();
         if messages.is_empty() {
-            return Err(ErrorData::invalid_params(format!("there is no note{of}"), None));
+            return Err(Fault::not_found(format!("there is no note{of}")).into_error());
         }
         let shown = messages.len();
         let left_out = match matching.count() {
@@ -76,11 +77,10 @@ impl Notes {
     ) -> Result<GetPromptResult, ErrorData> {
         let number: u64 = id.trim().parse().map_err(|_| {
             let shown: String = id.chars().take(40).collect();
-            ErrorData::invalid_params(format!("id: expected a number, came `{shown}`"), None)
+            Fault::from(format!("id: expected a number, came `{shown}`"))
         })?;
         let store = self.store();
-        let note =
-            store.get(number).ok_or_else(|| ErrorData::invalid_params(missing(number), None))?;
+        let note = store.get(number).ok_or_else(|| missing(number))?;
         let ask = "Review this note: is it clear, is it complete, is anything wrong or out of \
                    date? Then give an improved version.";
         let messages = vec![
@@ -118,7 +118,7 @@ impl Notes {
                     "expected argument `tag` of prompt summarize_notes, `id` of prompt \
                      review_note or `id` of template {template}, came `{argument}` of another"
                 );
-                return Err(ErrorData::invalid_params(text, None));
+                return Err(Fault::from(text).into_error());
             }
         };
         Ok(crate::completed(values))

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::store::{Note, Store};
 use super::{INDEX_URI, id_in, uri_of};
+use crate::fault::Fault;
 
 /// Resources on one page of `resources/list`.
 pub(super) const PAGE: usize = 50;
@@ -104,11 +105,11 @@ fn entry(note: &Note) -> Resource {
 fn bad_cursor(cursor: &str) -> ErrorData {
     let shown: String = cursor.chars().take(40).collect();
     let text = format!("cursor: expected one that this list gave, came `{shown}`; begin without");
-    ErrorData::invalid_params(text, None)
+    Fault::from(text).into_error()
 }
 
 fn not_found(uri: &str) -> ErrorData {
     let shown: String = uri.chars().take(200).collect();
     let text = format!("there is no resource `{shown}`: notes are at {INDEX_URI}/<id>");
-    ErrorData::resource_not_found(text, Some(serde_json::json!({ "uri": uri })))
+    Fault::not_found(text).into_error_of(Some(uri))
 }

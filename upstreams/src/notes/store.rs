@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::fault::{Code, Fault};
+
 /// Notes in one store.
 pub(super) const NOTES_MAX: usize = 10_000;
 /// Bytes of all titles and texts together; the largest notes alone would fill 625 MiB.
@@ -112,9 +114,10 @@ impl Store {
     ///
     /// # Errors
     /// When [`NOTES_MAX`] or [`TOTAL_BYTES_MAX`] would be exceeded.
-    pub(super) fn add(&mut self, draft: Draft, now: Timestamp) -> Result<&Note, String> {
+    pub(super) fn add(&mut self, draft: Draft, now: Timestamp) -> Result<&Note, Fault> {
         if self.notes.len() >= NOTES_MAX {
-            return Err(format!("the store is full: {NOTES_MAX} notes; remove some first"));
+            let text = format!("the store is full: {NOTES_MAX} notes; remove some first");
+            return Err(Fault::new(Code::Limited, text));
         }
         self.bytes = self.fits(self.bytes, draft.bytes())?;
         self.made += 1;
@@ -131,7 +134,7 @@ impl Store {
         id: u64,
         draft: Draft,
         now: Timestamp,
-    ) -> Result<&Note, String> {
+    ) -> Result<&Note, Fault> {
         let (created, old) = match self.notes.get(&id) {
             Some(note) => (note.created, note.bytes()),
             None => return Err(missing(id)),
@@ -145,7 +148,7 @@ impl Store {
     ///
     /// # Errors
     /// When there is no such note.
-    pub(super) fn remove(&mut self, id: u64) -> Result<Note, String> {
+    pub(super) fn remove(&mut self, id: u64) -> Result<Note, Fault> {
         let note = self.notes.remove(&id).ok_or_else(|| missing(id))?;
         self.bytes -= note.bytes();
         Ok(note)
@@ -188,19 +191,20 @@ impl Store {
         counts
     }
 
-    fn fits(&self, held: usize, more: usize) -> Result<usize, String> {
+    fn fits(&self, held: usize, more: usize) -> Result<usize, Fault> {
         let bytes = held + more;
         if bytes > TOTAL_BYTES_MAX {
-            return Err(format!(
-                "the store is full: all notes together may have {TOTAL_BYTES_MAX} bytes, \
-                 this would make {bytes}; remove some first"
-            ));
+            let text = format!(
+                "the store is full: all notes together may have {TOTAL_BYTES_MAX} bytes, this \
+                 would make {bytes}; remove some first"
+            );
+            return Err(Fault::new(Code::Limited, text));
         }
         Ok(bytes)
     }
 }
 
 /// What is said of an id that no note has.
-pub(super) fn missing(id: u64) -> String {
-    format!("there is no note {id}: `search` finds those there are")
+pub(super) fn missing(id: u64) -> Fault {
+    Fault::not_found(format!("there is no note {id}: `search` finds those there are"))
 }

@@ -6,10 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::store::{Draft, Note};
-use super::{Change, Notes, uri_of};
+use super::{Notes, of_list, of_note, uri_of};
+use crate::fault::{Code, Fault};
 
-/// Notes that one search shows at most.
-const HITS_MAX: usize = 100;
 /// Notes that a search shows unless told.
 const HITS_DEFAULT: usize = 20;
 /// Tags that one list shows at most.
@@ -145,10 +144,10 @@ impl Notes {
         description = "Writes a new note and returns its id and URI.",
         annotations(destructive_hint = false, idempotent_hint = false, open_world_hint = false)
     )]
-    fn add(&self, Parameters(add): Parameters<AddArguments>) -> Result<Json<Saved>, String> {
+    fn add(&self, Parameters(add): Parameters<AddArguments>) -> Result<Json<Saved>, Fault> {
         let draft = Draft::checked(add.title, add.text, add.tags)?;
         let saved = Saved::of(self.store().add(draft, self.now())?);
-        self.tell(Change::of_list());
+        self.changes.tell(of_list());
         Ok(Json(saved))
     }
 
@@ -157,10 +156,11 @@ impl Notes {
         description = "Changes title, text or tags of a note; what is not given stays.",
         annotations(destructive_hint = true, idempotent_hint = true, open_world_hint = false)
     )]
-    fn edit(&self, Parameters(edit): Parameters<EditArguments>) -> Result<Json<Saved>, String> {
+    fn edit(&self, Parameters(edit): Parameters<EditArguments>) -> Result<Json<Saved>, Fault> {
         let EditArguments { id, title, text, tags } = edit;
         if title.is_none() && text.is_none() && tags.is_none() {
-            return Err("expected a title, a text or tags to change, came none".to_owned());
+            let text = "expected a title, a text or tags to change, came none";
+            return Err(Fault::new(Code::Validation, text));
         }
         let mut store = self.store();
         let old = store.get(id).ok_or_else(|| super::store::missing(id))?;
@@ -172,10 +172,10 @@ impl Notes {
         let (old_title, old_tags) = (old.title.clone(), old.tags.clone());
         let new = store.replace(id, draft, self.now())?;
         let is_retitled = new.title != old_title;
-        let change = Change::of_note(id, is_retitled, is_retitled || new.tags != old_tags);
+        let change = of_note(id, is_retitled, is_retitled || new.tags != old_tags);
         let saved = Saved::of(new);
         drop(store);
-        self.tell(change);
+        self.changes.tell(change);
         Ok(Json(saved))
     }
 
@@ -187,12 +187,12 @@ impl Notes {
     fn remove(
         &self,
         Parameters(remove): Parameters<RemoveArguments>,
-    ) -> Result<Json<Removed>, String> {
+    ) -> Result<Json<Removed>, Fault> {
         let mut store = self.store();
         let note = store.remove(remove.id)?;
         let left = store.len();
         drop(store);
-        self.tell(Change::of_note(note.id, true, true));
+        self.changes.tell(of_note(note.id, true, true));
         Ok(Json(Removed { id: note.id, title: note.title, left }))
     }
 
@@ -201,14 +201,8 @@ impl Notes {
         description = "Finds notes by text, by tag or by both, the newest first.",
         annotations(read_only_hint = true, open_world_hint = false)
     )]
-    fn search(
-        &self,
-        Parameters(search): Parameters<SearchArguments>,
-    ) -> Result<Json<Hits>, String> {
+    fn search(&self, Parameters(search): Parameters<SearchArguments>) -> Result<Json<Hits>, Fault> {
         let limit = search.limit.unwrap_or(HITS_DEFAULT);
-        if limit == 0 || limit > HITS_MAX {
-            return Err(format!("limit: expected 1 to {HITS_MAX}, came {limit}"));
-        }
         let store = self.store();
         let mut matching = store.matching(search.text.as_deref(), search.tag.as_deref());
         let notes: Vec<Hit> = matching.by_ref().take(limit).map(Hit::of).collect();

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Toolbox;
+use crate::checks::Checks;
+use crate::fault::Fault;
 
-/// Values that one call draws at most.
-const COUNT_MAX: usize = 100;
 /// The largest whole number that every JSON reader keeps exactly: 2^53 - 1.
 const NUMBER_MAX: i64 = 9_007_199_254_740_991;
 
@@ -64,12 +64,12 @@ impl Toolbox {
     fn uuid(
         &self,
         Parameters(UuidArguments { version, count }): Parameters<UuidArguments>,
-    ) -> Result<Json<Uuids>, String> {
+    ) -> Result<Json<Uuids>, Fault> {
         let make = match version {
             UuidVersion::V4 => Uuid::new_v4,
             UuidVersion::V7 => Uuid::now_v7,
         };
-        let uuids = (0..counted(count)?).map(|_| make().to_string()).collect();
+        let uuids = (0..count.unwrap_or(1)).map(|_| make().to_string()).collect();
         Ok(Json(Uuids { uuids }))
     }
 
@@ -81,23 +81,16 @@ impl Toolbox {
     fn random_number(
         &self,
         Parameters(RandomNumberArguments { min, max, count }): Parameters<RandomNumberArguments>,
-    ) -> Result<Json<Numbers>, String> {
+    ) -> Result<Json<Numbers>, Fault> {
         if min < -NUMBER_MAX || max > NUMBER_MAX {
-            return Err(format!(
+            return Err(Fault::from(format!(
                 "expected min and max within {NUMBER_MAX} either way, came {min} and {max}"
-            ));
+            )));
         }
-        if min > max {
-            return Err(format!("expected min not above max, came {min} and {max}"));
-        }
-        let numbers = (0..counted(count)?).map(|_| rand::random_range(min..=max)).collect();
+        let mut checks = Checks::new();
+        checks.that(min <= max, "min", &format!("at most `max`, which is {max}"), &min.to_string());
+        checks.done()?;
+        let numbers = (0..count.unwrap_or(1)).map(|_| rand::random_range(min..=max)).collect();
         Ok(Json(Numbers { numbers }))
-    }
-}
-
-fn counted(count: Option<usize>) -> Result<usize, String> {
-    match count.unwrap_or(1) {
-        count @ 1..=COUNT_MAX => Ok(count),
-        count => Err(format!("count: expected 1 to {COUNT_MAX}, came {count}")),
     }
 }

@@ -11,11 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Toolbox;
-
-/// Steps of one count.
-const STEPS_MAX: u32 = 100;
-/// Milliseconds of one step.
-const DELAY_MS_MAX: u64 = 1_000;
+use crate::fault::{Code, Fault};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,18 +41,13 @@ impl Toolbox {
         &self,
         Parameters(CountDownArguments { steps, delay_ms }): Parameters<CountDownArguments>,
         context: RequestContext<RoleServer>,
-    ) -> Result<Json<CountedDown>, String> {
-        if steps == 0 || steps > STEPS_MAX {
-            return Err(format!("steps: expected 1 to {STEPS_MAX}, came {steps}"));
-        }
-        if delay_ms > DELAY_MS_MAX {
-            return Err(format!("delay_ms: expected at most {DELAY_MS_MAX}, came {delay_ms}"));
-        }
+    ) -> Result<Json<CountedDown>, Fault> {
         for step in 1..=steps {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
                 () = context.ct.cancelled() => {
-                    return Err(format!("cancelled after {} of {steps} steps", step - 1));
+                    let text = format!("after {} of {steps} steps", step - 1);
+                    return Err(Fault::new(Code::Cancelled, text));
                 }
             }
             report(&context, step, steps).await;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::Toolbox;
 use super::table::UNITS;
 use super::units::{convert, find, told};
+use crate::fault::Fault;
 
 const NAME: &str = "explain_conversion";
 
@@ -32,7 +33,7 @@ impl Toolbox {
         &self,
         Parameters(ExplainArguments { value, from, to }): Parameters<ExplainArguments>,
     ) -> Result<GetPromptResult, ErrorData> {
-        let wrong = |text: String| ErrorData::invalid_params(text, None);
+        let wrong = |text: String| Fault::from(text).into_error();
         let number: f64 =
             value.trim().parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(
                 || {
@@ -66,7 +67,7 @@ pub(super) fn completion(request: &CompleteRequestParams) -> Result<CompletionIn
             "expected argument `value`, `from` or `to` of prompt {NAME}, came `{argument}` of \
              another"
         );
-        return Err(ErrorData::invalid_params(text, None));
+        return Err(Fault::from(text).into_error());
     }
     if argument == "value" {
         return Ok(crate::completed(Vec::new()));

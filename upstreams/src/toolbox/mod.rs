@@ -11,29 +11,31 @@ mod explain;
 
 use std::sync::LazyLock;
 
-use rmcp::handler::server::router::prompt::PromptRouter;
-use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-    Implementation, ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ServerCapabilities,
-    ServerConfig,
+    CacheScope, CompleteRequestParams, CompleteResult, Implementation, ListResourcesResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    Resource, ResourceContents, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, prompt_handler, tool_handler};
+
+use crate::{Fault, Prompts, Tools};
 
 /// The table of units.
 const UNITS_URI: &str = "toolbox://units";
 /// How long the table may be kept, in milliseconds: it changes with the program only.
 const UNITS_TTL_MS: u64 = 60 * 60 * 1000;
 
-static PROMPTS: LazyLock<PromptRouter<Toolbox>> = LazyLock::new(Toolbox::prompt_router);
-static TOOLS: LazyLock<ToolRouter<Toolbox>> = LazyLock::new(|| {
-    Toolbox::time_tools()
-        + Toolbox::unit_tools()
-        + Toolbox::text_tools()
-        + Toolbox::chance_tools()
-        + Toolbox::count_tools()
+static PROMPTS: LazyLock<Prompts<Toolbox>> =
+    LazyLock::new(|| Prompts::new(Toolbox::prompt_router()));
+static TOOLS: LazyLock<Tools<Toolbox>> = LazyLock::new(|| {
+    Tools::new(
+        Toolbox::time_tools()
+            + Toolbox::unit_tools()
+            + Toolbox::text_tools()
+            + Toolbox::chance_tools()
+            + Toolbox::count_tools(),
+    )
 });
 
 /// The toolbox server. It keeps nothing: one instance is as good as another.
@@ -66,14 +68,6 @@ impl ServerHandler for Toolbox {
         )
     }
 
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        crate::call_tool(&TOOLS, self, request, context).await
-    }
-
     async fn list_resources(
         &self,
         _request: Option<PaginatedRequestParams>,
@@ -96,8 +90,7 @@ impl ServerHandler for Toolbox {
         if request.uri != UNITS_URI {
             let shown: String = request.uri.chars().take(200).collect();
             let text = format!("there is no resource `{shown}`: the only one is {UNITS_URI}");
-            let data = serde_json::json!({ "uri": request.uri });
-            return Err(ErrorData::resource_not_found(text, Some(data)));
+            return Err(Fault::not_found(text).into_error_of(Some(&request.uri)));
         }
         let contents =
             ResourceContents::text(units::listed(), UNITS_URI).with_mime_type("application/json");

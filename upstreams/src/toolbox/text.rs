@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::Toolbox;
+use crate::fault::Fault;
 
 /// Bytes of a text that these tools take.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
@@ -107,7 +108,7 @@ impl Toolbox {
     fn text_stats(
         &self,
         Parameters(TextStatsArguments { text }): Parameters<TextStatsArguments>,
-    ) -> Result<Json<Stats>, String> {
+    ) -> Result<Json<Stats>, Fault> {
         let text = bounded(&text)?;
         let words = || text.unicode_words();
         let unique: HashSet<String> = words().map(str::to_lowercase).collect();
@@ -130,7 +131,7 @@ impl Toolbox {
     fn transform_text(
         &self,
         Parameters(TransformTextArguments { text, operation }): Parameters<TransformTextArguments>,
-    ) -> Result<Json<Transformed>, String> {
+    ) -> Result<Json<Transformed>, Fault> {
         let text = transformed(bounded(&text)?, operation)?;
         Ok(Json(Transformed { text }))
     }
@@ -143,7 +144,7 @@ impl Toolbox {
     fn hash(
         &self,
         Parameters(HashArguments { text, algorithm }): Parameters<HashArguments>,
-    ) -> Result<Json<Hashed>, String> {
+    ) -> Result<Json<Hashed>, Fault> {
         let text = bounded(&text)?.as_bytes();
         let hash = match algorithm {
             Algorithm::Sha256 => hexadecimal(&Sha256::digest(text)),

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Toolbox;
+use crate::fault::Fault;
 
 /// Longer than any date; a longer text is no date.
 const DATE_BYTES_MAX: usize = 100;
@@ -83,7 +84,7 @@ impl Toolbox {
         description = "Tells the date and time in a time zone.",
         annotations(read_only_hint = true, open_world_hint = false)
     )]
-    fn now(&self, Parameters(now): Parameters<NowArguments>) -> Result<Json<Moment>, String> {
+    fn now(&self, Parameters(now): Parameters<NowArguments>) -> Result<Json<Moment>, Fault> {
         let zone = zone(now.zone.as_deref().unwrap_or("UTC"))?;
         Ok(Json(Moment::of(&Timestamp::now().to_zoned(zone))))
     }
@@ -96,7 +97,7 @@ impl Toolbox {
     fn convert_time(
         &self,
         Parameters(convert): Parameters<ConvertTimeArguments>,
-    ) -> Result<Json<ConvertedTime>, String> {
+    ) -> Result<Json<ConvertedTime>, Fault> {
         let to = zone(&convert.to)?;
         let (from, note) = moment(&convert.time, convert.from.as_deref())?;
         let to = from.with_time_zone(to);
@@ -111,11 +112,12 @@ impl Toolbox {
     fn date_diff(
         &self,
         Parameters(DateDiffArguments { start, end }): Parameters<DateDiffArguments>,
-    ) -> Result<Json<Difference>, String> {
+    ) -> Result<Json<Difference>, Fault> {
         let (start, _) = moment(&start, None).map_err(|problem| format!("start: {problem}"))?;
         let (end, _) = moment(&end, None).map_err(|problem| format!("end: {problem}"))?;
         let end = end.with_time_zone(start.time_zone().clone());
-        let span = start.until((Unit::Year, &end)).map_err(|fault| fault.to_string())?;
+        let span =
+            start.until((Unit::Year, &end)).map_err(|fault| Fault::from(fault.to_string()))?;
         let seconds = end.timestamp().as_second() - start.timestamp().as_second();
         Ok(Json(Difference {
             seconds,

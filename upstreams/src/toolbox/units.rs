@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Toolbox;
 use super::ratio::Ratio;
 use super::table::{Kind, UNITS, Unit};
+use crate::fault::Fault;
 
 /// Names that an error suggests at most.
 const SUGGESTED_MAX: usize = 3;
@@ -55,7 +56,7 @@ impl Toolbox {
     fn convert_units(
         &self,
         Parameters(arguments): Parameters<ConvertUnitsArguments>,
-    ) -> Result<Json<Converted>, String> {
+    ) -> Result<Json<Converted>, Fault> {
         let ConvertUnitsArguments { value, from, to } = arguments;
         let (from, to) = (find(&from)?, find(&to)?);
         let result = convert(value, from, to)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{ChildRequest, ErrorObject, InProcess, Notify, Raw, Sending};
+use protocol::{ChildRequest, ErrorObject, InProcess, Notify, Options, Raw, Sending};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -56,7 +56,7 @@ impl Caller {
     pub(crate) fn builtin(name: &str) -> Self {
         let builtins = upstreams::builtins();
         let (_, make) = builtins.into_iter().find(|(known, _)| *known == name).unwrap();
-        Self(make())
+        Self(make.make(&Options::default()).unwrap())
     }
 
     /// Sends params as they are.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what is unwrapped here is what a test claims")]
 
 mod caller;
+mod arguments;
 mod probe;
 mod requests;
 mod attribution;

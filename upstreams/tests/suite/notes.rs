@@ -174,27 +174,33 @@ async fn bad_input_is_explained_in_band() {
         said += &format!("{tool}: {}\n", notes.fails(tool, arguments).await);
     }
     expect![[r#"
-        add: failed to deserialize parameters: missing field `text`
-        add: title: expected 1 to 200 characters, came 0
-        add: title: expected 1 to 200 characters, came 201
-        add: title: expected one line of text, came one with line breaks or other \
-        control characters
-        add: text: expected at most 65536 bytes, came 65538: make several notes
-        add: tags: expected at most 20, came 21
-        add: tags: expected tags of 1 to 50 printable characters, came one of 0
-        add: failed to deserialize parameters: invalid type: string "home", expected a \
-        sequence
-        add: failed to deserialize parameters: unknown field `colour`, expected one of \
-        `title`, `text`, `tags`
-        edit: expected a title, a text or tags to change, came none
-        edit: there is no note 9: `search` finds those there are
-        edit: failed to deserialize parameters: invalid type: string "1", expected u64
-        edit: failed to deserialize parameters: invalid value: integer `-1`, expected \
-        u64
-        remove: there is no note 9: `search` finds those there are
-        remove: failed to deserialize parameters: missing field `id`
-        search: limit: expected 1 to 100, came 0
-        search: limit: expected 1 to 100, came 101
+        add: VALIDATION_ERROR: text: expected a text of at most 65536 characters, came \
+        nothing
+        add: VALIDATION_ERROR: title: expected a text of 1 to 200 characters, came ``
+        add: VALIDATION_ERROR: title: expected a text of 1 to 200 characters, came \
+        `éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé…`
+        add: VALIDATION_ERROR: title: expected one line of text, came one with line \
+        breaks or other control characters
+        add: VALIDATION_ERROR: text: expected at most 65536 bytes, came 65538: make \
+        several notes
+        add: VALIDATION_ERROR: tags: expected a list of at most 20 elements, came the \
+        list ["0","1","2","3","4","5","6","7","8","9","10","11","12","13"…
+        add: VALIDATION_ERROR: tags: expected tags of 1 to 50 printable characters, \
+        came one of 0
+        add: VALIDATION_ERROR: tags: expected a list of at most 20 elements, came `home`
+        add: VALIDATION_ERROR: colour: expected one of the names tags, text, title, \
+        came `red`
+        edit: VALIDATION_ERROR: expected a title, a text or tags to change, came none
+        edit: NOT_FOUND: there is no note 9: `search` finds those there are
+        edit: VALIDATION_ERROR: id: expected a whole number of at least 0, came `1`
+        edit: VALIDATION_ERROR: id: expected a whole number of at least 0, came -1
+        remove: NOT_FOUND: there is no note 9: `search` finds those there are
+        remove: VALIDATION_ERROR: id: expected a whole number of at least 0, came \
+        nothing
+        search: VALIDATION_ERROR: limit: expected a whole number from 1 to 100 or \
+        nothing, came 0
+        search: VALIDATION_ERROR: limit: expected a whole number from 1 to 100 or \
+        nothing, came 101
     "#]]
     .assert_eq(&wrapped(&said));
     assert_eq!(found(&notes, json!({})).await.0, 3, "nothing was changed");
@@ -206,6 +212,7 @@ async fn c165_an_unknown_tool_is_an_error_of_the_protocol() {
     expect![[r#"
         -32602 there is no tool `delete`: expected one of add, edit, list_tags, remove, \
         search
+        {"gateway":{"code":"NOT_FOUND"}}
     "#]]
     .assert_eq(&error(notes().ask("tools/call", params).await));
 }
@@ -218,7 +225,7 @@ async fn the_store_is_bounded_in_notes_and_in_bytes() {
     }
     let full = notes.fails("add", json!({ "title": "x", "text": "" })).await;
     expect![[r#"
-        the store is full: 10000 notes; remove some first
+        LIMITED: the store is full: 10000 notes; remove some first
     "#]]
     .assert_eq(&wrapped(&full));
     let text = "x".repeat(64 * 1024);
@@ -231,8 +238,8 @@ async fn the_store_is_bounded_in_notes_and_in_bytes() {
         id += 1;
     };
     expect![[r#"
-        the store is full: all notes together may have 33554432 bytes, this would make \
-        33564432; remove some first
+        LIMITED: the store is full: all notes together may have 33554432 bytes, this \
+        would make 33564432; remove some first
     "#]]
     .assert_eq(&wrapped(&full));
     notes.works("remove", json!({ "id": 1 })).await;
@@ -308,13 +315,20 @@ async fn prompts_with_wrong_arguments_say_so() {
         said += &error(notes.ask("prompts/get", params).await);
     }
     expect![[r#"
-        -32602 prompt 'none' not found
-        {"available_prompts":["review_note","summarize_notes"]}
+        -32602 there is no prompt `none`: expected one of review_note, summarize_notes
+        {"gateway":{"code":"NOT_FOUND"}}
         -32602 there is no note with the tag `x`
-        -32602 Failed to parse parameters: invalid type: integer `5`, expected a string
-        -32602 Missing required parameters: missing field `id`
+        {"gateway":{"code":"NOT_FOUND"}}
+        -32602 tag: expected a text, came 5
+        {"gateway":{"code":"VALIDATION_ERROR","violations":[{"came":"5","expected":"a \
+        text","path":"tag"}]}}
+        -32602 id: expected a text, came nothing
+        {"gateway":{"code":"VALIDATION_ERROR","violations":[{"came":"nothing","expected"\
+        :"a text","path":"id"}]}}
         -32602 id: expected a number, came `x`
+        {"gateway":{"code":"VALIDATION_ERROR"}}
         -32602 there is no note 9: `search` finds those there are
+        {"gateway":{"code":"NOT_FOUND"}}
     "#]]
     .assert_eq(&said);
 }
@@ -354,6 +368,7 @@ async fn c162_ids_and_tags_are_completed() {
     expect![[r#"
         -32602 expected argument `tag` of prompt summarize_notes, `id` of prompt \
         review_note or `id` of template note://notes/{id}, came `id` of another
+        {"gateway":{"code":"VALIDATION_ERROR"}}
     "#]]
     .assert_eq(&error(complete(summarize, "id", "").await));
     for _ in 0..120 {

@@ -68,8 +68,10 @@ async fn c159_a_cursor_of_somebody_else_is_refused() {
     let foreign = error(notes.ask("resources/list", json!({ "cursor": "eyJhIjoxfQ==" })).await);
     expect![[r#"
         -32602 cursor: expected one that this list gave, came ``; begin without
+        {"gateway":{"code":"VALIDATION_ERROR"}}
         -32602 cursor: expected one that this list gave, came `eyJhIjoxfQ==`; begin \
         without
+        {"gateway":{"code":"VALIDATION_ERROR"}}
     "#]]
     .assert_eq(&(empty + &foreign));
     let past = notes.ask("resources/list", json!({ "cursor": "18446744073709551615" })).await;
@@ -151,7 +153,7 @@ async fn c166_a_resource_that_is_not_there_is_named() {
     let notes = with_notes(1).await;
     let expected = expect![[r#"
         -32602 there is no resource `note://notes/2`: notes are at note://notes/<id>
-        {"uri":"note://notes/2"}
+        {"gateway":{"code":"NOT_FOUND"},"uri":"note://notes/2"}
     "#]];
     expected
         .assert_eq(&error(notes.ask("resources/read", json!({ "uri": "note://notes/2" })).await));
@@ -159,7 +161,7 @@ async fn c166_a_resource_that_is_not_there_is_named() {
         let error = notes.ask("resources/read", json!({ "uri": uri })).await.unwrap_err();
         assert_eq!(error.code, -32602);
         let data: serde_json::Value = serde_json::from_str(&error.data.unwrap()).unwrap();
-        assert_eq!(data, json!({ "uri": uri }));
+        assert_eq!(data, json!({ "uri": uri, "gateway": { "code": "NOT_FOUND" } }));
     }
 }
 

@@ -119,19 +119,20 @@ async fn what_cannot_be_converted_is_explained() {
         ],
     );
     expect![[r#"
-        unknown unit `killogram`: did you mean kilogram, milligram?
-        unknown unit `parsec`: toolbox://units lists all
-        unknown unit `xyzzy`: toolbox://units lists all
-        expected units of one kind, came kilogram (mass) and kilometer (length)
-        `mb` can mean `Mb` (megabit) or `MB` (megabyte): say which
-        -1 K is below absolute zero
-        -500 °F is below absolute zero
-        1e308 km is too large a number of nanometer
-        unknown unit ``: toolbox://units lists all
-        unknown unit `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk`: toolbox://units lists \
-        all
-        failed to deserialize parameters: invalid type: string "1", expected f64
-        failed to deserialize parameters: missing field `value`
+        VALIDATION_ERROR: unknown unit `killogram`: did you mean kilogram, milligram?
+        VALIDATION_ERROR: unknown unit `parsec`: toolbox://units lists all
+        VALIDATION_ERROR: unknown unit `xyzzy`: toolbox://units lists all
+        VALIDATION_ERROR: expected units of one kind, came kilogram (mass) and \
+        kilometer (length)
+        VALIDATION_ERROR: `mb` can mean `Mb` (megabit) or `MB` (megabyte): say which
+        VALIDATION_ERROR: -1 K is below absolute zero
+        VALIDATION_ERROR: -500 °F is below absolute zero
+        VALIDATION_ERROR: 1e308 km is too large a number of nanometer
+        VALIDATION_ERROR: unknown unit ``: toolbox://units lists all
+        VALIDATION_ERROR: unknown unit `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk`: \
+        toolbox://units lists all
+        VALIDATION_ERROR: value: expected a number, came `1`
+        VALIDATION_ERROR: value: expected a number, came nothing
     "#]]
     .assert_eq(&wrapped(&said.await));
 }
@@ -206,19 +207,25 @@ async fn texts_that_cannot_be_transformed_are_explained() {
         ],
     );
     expect![[r#"
-        failed to deserialize parameters: unknown variant `rot13`, expected one of \
-        `upper`, `lower`, `title`, `slug`, `reverse`, `trim`, `sort_lines`, \
-        `unique_lines`, `base64_encode`, `base64_decode`
-        text: expected Base64 with padding, but Invalid symbol 42, offset 1.
-        text: expected Base64 with padding, but Invalid padding
-        text: decodes to bytes that are no UTF-8 text (from byte 1 on)
-        text: expected at most 1048576 bytes, came 1048577
-        failed to deserialize parameters: missing field `text`
+        VALIDATION_ERROR: operation: expected one of `upper`, `lower`, `reverse`, \
+        `sort_lines`, `base64_encode`, `title`, `slug`, `trim`, `unique_lines`, \
+        `base64_decode`, came `rot13`
+        VALIDATION_ERROR: text: expected Base64 with padding, but Invalid symbol 42, \
+        offset 1.
+        VALIDATION_ERROR: text: expected Base64 with padding, but Invalid padding
+        VALIDATION_ERROR: text: decodes to bytes that are no UTF-8 text (from byte 1 on)
+        VALIDATION_ERROR: text: expected at most 1048576 bytes, came 1048577
+        VALIDATION_ERROR: text: expected a text, came nothing
     "#]]
     .assert_eq(&wrapped(&said.await));
     let huge = json!({ "text": "x".repeat(8 * 1024 * 1024) });
     for tool in ["text_stats", "hash"] {
-        assert!(toolbox().fails(tool, huge.clone()).await.starts_with("text: expected at most"));
+        assert!(
+            toolbox()
+                .fails(tool, huge.clone())
+                .await
+                .starts_with("VALIDATION_ERROR: text: expected at most")
+        );
     }
 }
 
@@ -243,8 +250,8 @@ async fn hashes_are_those_everybody_gets() {
     assert_eq!(default["hash"], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     let said = failures("hash", vec![json!({ "text": "a", "algorithm": "md5" })]).await;
     expect![[r#"
-        failed to deserialize parameters: unknown variant `md5`, expected one of \
-        `sha256`, `sha384`, `sha512`
+        VALIDATION_ERROR: algorithm: expected one of `sha256`, `sha384`, `sha512`, came \
+        `md5`
     "#]]
     .assert_eq(&wrapped(&said));
 }
@@ -262,9 +269,11 @@ async fn identifiers_are_all_different_and_of_the_version_asked_for() {
     assert_eq!(toolbox.works("uuid", json!({})).await["uuids"].as_array().unwrap().len(), 1);
     let calls = vec![json!({ "count": 0 }), json!({ "count": 101 }), json!({ "version": "v1" })];
     expect![[r#"
-        count: expected 1 to 100, came 0
-        count: expected 1 to 100, came 101
-        failed to deserialize parameters: unknown variant `v1`, expected `v4` or `v7`
+        VALIDATION_ERROR: count: expected a whole number from 1 to 100 or nothing, came \
+        0
+        VALIDATION_ERROR: count: expected a whole number from 1 to 100 or nothing, came \
+        101
+        VALIDATION_ERROR: version: expected `v4` or `v7`, came `v1`
     "#]]
     .assert_eq(&wrapped(&failures("uuid", calls).await));
 }
@@ -286,14 +295,13 @@ async fn random_numbers_keep_their_bounds() {
         json!({ "min": 0, "max": 1, "count": 1000 }),
     ];
     expect![[r#"
-        expected min not above max, came 2 and 1
-        expected min and max within 9007199254740991 either way, came 0 and \
-        9223372036854775807
-        failed to deserialize parameters: invalid value: integer \
-        `18446744073709551615`, expected i64
-        failed to deserialize parameters: invalid type: floating point `0.5`, expected \
-        i64
-        count: expected 1 to 100, came 1000
+        VALIDATION_ERROR: min: expected at most `max`, which is 1, came 2
+        VALIDATION_ERROR: expected min and max within 9007199254740991 either way, came \
+        0 and 9223372036854775807
+        VALIDATION_ERROR: invalid value: integer `18446744073709551615`, expected i64
+        VALIDATION_ERROR: min: expected a whole number, came 0.5
+        VALIDATION_ERROR: count: expected a whole number from 1 to 100 or nothing, came \
+        1000
     "#]]
     .assert_eq(&wrapped(&failures("random_number", calls).await));
 }
@@ -326,10 +334,10 @@ async fn a_count_reports_each_step_in_order() {
         json!({ "steps": -1, "delay_ms": 0 }),
     ];
     expect![[r#"
-        steps: expected 1 to 100, came 0
-        steps: expected 1 to 100, came 101
-        delay_ms: expected at most 1000, came 1001
-        failed to deserialize parameters: invalid value: integer `-1`, expected u32
+        VALIDATION_ERROR: steps: expected a whole number from 1 to 100, came 0
+        VALIDATION_ERROR: steps: expected a whole number from 1 to 100, came 101
+        VALIDATION_ERROR: delay_ms: expected a whole number from 0 to 1000, came 1001
+        VALIDATION_ERROR: steps: expected a whole number from 1 to 100, came -1
     "#]]
     .assert_eq(&wrapped(&failures("count_down", calls).await));
 }
@@ -380,7 +388,7 @@ async fn the_table_of_units_is_a_resource() {
     let missing = toolbox.ask("resources/read", json!({ "uri": "toolbox://none" })).await;
     expect![[r#"
         -32602 there is no resource `toolbox://none`: the only one is toolbox://units
-        {"uri":"toolbox://none"}
+        {"gateway":{"code":"NOT_FOUND"},"uri":"toolbox://none"}
     "#]]
     .assert_eq(&error(missing));
 }
@@ -412,6 +420,7 @@ async fn a_conversion_is_explained_and_its_units_completed() {
     let params = json!({ "name": "explain_conversion", "arguments": arguments });
     expect![[r#"
         -32602 value: expected a number, came `x`
+        {"gateway":{"code":"VALIDATION_ERROR"}}
     "#]]
     .assert_eq(&error(toolbox.ask("prompts/get", params).await));
 
@@ -434,6 +443,7 @@ async fn a_conversion_is_explained_and_its_units_completed() {
     expect![[r#"
         -32602 expected argument `value`, `from` or `to` of prompt explain_conversion, \
         came `unit` of another
+        {"gateway":{"code":"VALIDATION_ERROR"}}
     "#]]
     .assert_eq(&error(complete("unit", "", json!({})).await));
 }

@@ -116,12 +116,14 @@ async fn zones_and_times_that_do_not_exist_are_explained() {
         .map(|zone| json!({ "zone": zone }))
         .collect();
     expect![[r#"
-        unknown time zone `Europe/Berln`: did you mean Europe/Berlin, Europe/Dublin, \
-        Europe/Belgrade?
-        unknown time zone `new york`: did you mean America/New_York?
-        unknown time zone `Mars`: did you mean Pacific/Marquesas?
-        unknown time zone ``: expected an IANA name such as Europe/Berlin
-        unknown time zone `../etc/passwd`: expected an IANA name such as Europe/Berlin
+        VALIDATION_ERROR: unknown time zone `Europe/Berln`: did you mean Europe/Berlin, \
+        Europe/Dublin, Europe/Belgrade?
+        VALIDATION_ERROR: unknown time zone `new york`: did you mean America/New_York?
+        VALIDATION_ERROR: unknown time zone `Mars`: did you mean Pacific/Marquesas?
+        VALIDATION_ERROR: unknown time zone ``: expected an IANA name such as \
+        Europe/Berlin
+        VALIDATION_ERROR: unknown time zone `../etc/passwd`: expected an IANA name such \
+        as Europe/Berlin
     "#]]
     .assert_eq(&wrapped(&failures("now", zones).await));
 
@@ -133,26 +135,27 @@ async fn zones_and_times_that_do_not_exist_are_explained() {
     calls.push(json!({ "time": "2026-01-01", "from": "Nowhere", "to": "UTC" }));
     calls.push(json!({ "time": 5, "to": "UTC" }));
     expect![[r#"
-        expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `tomorrow` (failed to parse four digit integer as \
-        year: invalid digit, expected 0-9 but got t)
-        expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `2026-02-30` (parsed date is not valid: parameter \
-        'day' for `2026-02` is invalid, must be in range `1..=28`)
-        expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `2026-13-01T00:00Z` (failed to parse two digit \
+        VALIDATION_ERROR: expected a date or time such as 2026-07-28, 2026-07-28T18:00 \
+        or 2026-07-28T18:00+02:00, came `tomorrow` (failed to parse four digit integer \
+        as year: invalid digit, expected 0-9 but got t)
+        VALIDATION_ERROR: expected a date or time such as 2026-07-28, 2026-07-28T18:00 \
+        or 2026-07-28T18:00+02:00, came `2026-02-30` (parsed date is not valid: \
+        parameter 'day' for `2026-02` is invalid, must be in range `1..=28`)
+        VALIDATION_ERROR: expected a date or time such as 2026-07-28, 2026-07-28T18:00 \
+        or 2026-07-28T18:00+02:00, came `2026-13-01T00:00Z` (failed to parse two digit \
         integer as month: parameter 'month' is not in the required range of 1..=12)
-        expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `25:00` (failed to parse four digit integer as \
+        VALIDATION_ERROR: expected a date or time such as 2026-07-28, 2026-07-28T18:00 \
+        or 2026-07-28T18:00+02:00, came `25:00` (failed to parse four digit integer as \
         year: invalid digit, expected 0-9 but got :)
-        expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `` (expected four digit year (or leading sign for \
-        six digit year), but found end of input)
-        expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came 1000000 bytes
-        `2026-01-01T00:00Z` says its own offset: leave out `from`
-        unknown time zone `Nowhere`: expected an IANA name such as Europe/Berlin
-        failed to deserialize parameters: invalid type: integer `5`, expected a string
+        VALIDATION_ERROR: expected a date or time such as 2026-07-28, 2026-07-28T18:00 \
+        or 2026-07-28T18:00+02:00, came `` (expected four digit year (or leading sign \
+        for six digit year), but found end of input)
+        VALIDATION_ERROR: expected a date or time such as 2026-07-28, 2026-07-28T18:00 \
+        or 2026-07-28T18:00+02:00, came 1000000 bytes
+        VALIDATION_ERROR: `2026-01-01T00:00Z` says its own offset: leave out `from`
+        VALIDATION_ERROR: unknown time zone `Nowhere`: expected an IANA name such as \
+        Europe/Berlin
+        VALIDATION_ERROR: time: expected a text, came 5
     "#]]
     .assert_eq(&wrapped(&failures("convert_time", calls).await));
 
@@ -161,12 +164,12 @@ async fn zones_and_times_that_do_not_exist_are_explained() {
         json!({ "start": "2026-01-01", "end": "99999-01-01" }),
     ];
     expect![[r#"
-        start: expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `x` (expected four digit year (or leading sign for \
-        six digit year), but found end of input)
-        end: expected a date or time such as 2026-07-28, 2026-07-28T18:00 or \
-        2026-07-28T18:00+02:00, came `99999-01-01` (failed to parse two digit integer \
-        as month: invalid digit, expected 0-9 but got -)
+        VALIDATION_ERROR: start: expected a date or time such as 2026-07-28, \
+        2026-07-28T18:00 or 2026-07-28T18:00+02:00, came `x` (expected four digit year \
+        (or leading sign for six digit year), but found end of input)
+        VALIDATION_ERROR: end: expected a date or time such as 2026-07-28, \
+        2026-07-28T18:00 or 2026-07-28T18:00+02:00, came `99999-01-01` (failed to parse \
+        two digit integer as month: invalid digit, expected 0-9 but got -)
     "#]]
     .assert_eq(&wrapped(&failures("date_diff", calls).await));
 }
