@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::InProcess;
+use protocol::{Make, Options};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ const REAP_EVERY: Duration = Duration::from_secs(60);
 const CHILDREN_END_WAIT: Duration = Duration::from_secs(10);
 
 /// Makes the children that are compiled in, by name.
-pub type Children = BTreeMap<&'static str, Arc<dyn Fn() -> Arc<dyn InProcess> + Send + Sync>>;
+pub type Children = BTreeMap<&'static str, Arc<dyn Make>>;
 
 /// A whole gateway: mounts that keep themselves connected, a catalog, and a front.
 pub struct Gateway {
@@ -283,7 +283,12 @@ fn dial(
                 let known = known.join(", ");
                 format!("mounts.{name}.in_process: no child `{child}` here; known are {known}")
             })?;
-            Arc::new(InProcessDial::new(name, make()))
+            let child = make.make(&Options::default()).map_err(|wrong| {
+                let wrong: Vec<_> =
+                    wrong.iter().map(|one| format!("{name}.options.{one}")).collect();
+                wrong.join("; ")
+            })?;
+            Arc::new(InProcessDial::new(name, child))
         }
         LinkConfig::Process { command, args, env, cwd } => {
             let mut settings = StdioSettings::new(name, command.as_str());

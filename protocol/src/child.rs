@@ -92,7 +92,7 @@ impl<F: Fn() -> Arc<dyn InProcess> + Send + Sync + 'static> Make for F {
             expected: "no option: this child takes none".to_owned(),
             came: String::new(),
         };
-        names.map(|name| of_name(name.as_ref())).collect()
+        names.map(of_name).collect()
     }
 
     fn make(&self, options: &Options) -> Result<Arc<dyn InProcess>, Vec<Violation>> {

@@ -104,7 +104,7 @@ impl<P: DeserializeOwned + JsonSchema> Template<P> {
             // One spelling each, so that two URIs are never the same resource.
             Some("integer" | "number" | "boolean") => serde_json::from_str::<Value>(text)
                 .ok()
-                .filter(|value| value.to_string() == text && !value.is_string()),
+                .filter(|value| !value.is_string() && is_printed(value, text)),
             _ => None,
         };
         parsed.unwrap_or_else(|| text.into())
@@ -132,4 +132,10 @@ impl<P: DeserializeOwned + JsonSchema> Template<P> {
         });
         parts.collect()
     }
+}
+
+/// Whether a value is printed as this text.
+fn is_printed(value: &Value, text: &str) -> bool {
+    let printed = value.to_string();
+    printed == text
 }

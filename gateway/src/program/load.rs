@@ -1,7 +1,6 @@
 //! The configuration that a command works with, and the children that are compiled in.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use gateway::Children;
 use gateway::config::{self, EMBEDDED, FileSource, Loaded, Problems, Sources};
@@ -13,11 +12,7 @@ const DEFAULT_FILE: &str = "routing.toml";
 
 /// The children of the crate `upstreams`.
 pub(super) fn children() -> Children {
-    let mut children = Children::new();
-    for (name, make) in upstreams::builtins() {
-        children.insert(name, Arc::new(make));
-    }
-    children
+    upstreams::builtins().into_iter().collect()
 }
 
 /// Reads the configuration with these flags (`key.path=value`).
