@@ -8,5 +8,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    gateway::connect::warden_if_asked();
     program::main(args::Cli::parse())
 }

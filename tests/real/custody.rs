@@ -10,8 +10,8 @@ use crate::naming;
 use crate::plan::{self, Mount};
 use crate::programs::everything_http;
 use crate::served::Served;
-use crate::stray::Stray;
 use crate::through::mounts;
+use harness::stray::Stray;
 
 /// What the five children that are processes have in their command lines.
 const CHILDREN: [&str; 5] = [

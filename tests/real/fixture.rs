@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 #[cfg(target_os = "linux")]
-use crate::stray::Stray;
+use harness::stray::Stray;
 
 /// What stands for the fixture's own path wherever an answer mentions it.
 pub(crate) const PLACE: &str = "FIXTURE";

@@ -2,8 +2,6 @@
 
 mod programs;
 mod process;
-#[cfg(target_os = "linux")]
-mod stray;
 mod fixture;
 mod naming;
 mod plan;

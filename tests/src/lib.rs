@@ -7,3 +7,6 @@ pub mod start;
 pub mod client;
 pub mod source;
 pub mod scripted;
+#[cfg(target_os = "linux")]
+pub mod stray;
+pub mod apart;

@@ -14,3 +14,5 @@ mod legacy;
 mod listen;
 mod stdio;
 mod cancel_progress;
+#[cfg(target_os = "linux")]
+mod custody;

@@ -11,6 +11,7 @@ mod legacy;
 mod changes;
 mod modern;
 mod probe;
+mod custody;
 mod process;
 mod stdio;
 mod in_process;
@@ -19,6 +20,7 @@ mod http;
 mod scripted;
 
 pub use self::http::{HttpDial, HttpSettings};
+pub use custody::{adopt_orphans, warden_if_asked};
 pub use in_process::InProcessDial;
 pub use pin::EraPin;
 pub use stdio::{StdioDial, StdioSettings};

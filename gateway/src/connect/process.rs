@@ -2,17 +2,18 @@
 
 use std::future::Future;
 use std::io;
-use std::process::Stdio;
+use std::os::fd::OwnedFd;
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::net::unix::pipe;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::custody::{self, Held, Hold};
 use super::stdio::StdioSettings;
 use super::unreachable::unreachable;
 use super::wire::LastWords;
@@ -29,160 +30,142 @@ const CLOSED_WAIT: Duration = Duration::from_secs(2);
 const TERMINATED_WAIT: Duration = Duration::from_secs(3);
 /// How long the kernel may take after SIGKILL.
 const KILLED_WAIT: Duration = Duration::from_secs(1);
-/// How often a group is looked at while its end is waited for.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long the last lines of standard error are waited for after the process ended.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(200);
 
-/// A running process and its group. Dropping it kills the group at once.
+/// A running process and all that it starts. Dropping it kills them at once.
 pub(super) struct Process {
-    group: Group,
-    ended: watch::Receiver<Option<String>>,
+    id: u32,
+    hold: Hold,
+    end: watch::Receiver<End>,
     closing: CancellationToken,
     _tasks: JoinSet<()>,
+}
+
+/// How far the end of a process is.
+#[derive(Debug, Clone, Default)]
+struct End {
+    /// How the process itself ended.
+    how: Option<String>,
+    /// Nothing that it started is left either.
+    gone: bool,
 }
 
 /// The ends of a process's pipes.
 pub(super) struct Pipes {
     /// What it reads.
-    pub(super) stdin: ChildStdin,
+    pub(super) stdin: pipe::Sender,
     /// What it writes.
-    pub(super) stdout: ChildStdout,
+    pub(super) stdout: pipe::Receiver,
 }
 
 impl Process {
-    /// Starts the command in a group of its own.
+    /// Starts the command in custody.
     ///
     /// # Errors
     /// [`crate::call::Kind::Unreachable`] with the command's name and what to do.
-    pub(super) fn start(
+    pub(super) async fn start(
         settings: &StdioSettings,
         words: Arc<LastWords>,
     ) -> Result<(Self, Pipes), Fault> {
-        let mut child = command(settings).spawn().map_err(|why| not_started(settings, &why))?;
+        let fault = |why: io::Error| not_started(settings, &why);
+        let (pipes, stderr, theirs) = open_pipes().map_err(fault)?;
+        let (hold, held) = custody::start(command(settings), theirs).await.map_err(fault)?;
+        let id = held.child();
         tracing::info!(
-            target: "child", mount = &*settings.mount, command = settings.command,
-            pid = child.id(), "started"
+            target: "child", mount = &*settings.mount, command = settings.command, pid = id,
+            "started"
         );
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(pid), (Some(stdin), Some(stdout), Some(stderr))) = (pid, pipes) else {
-            return Err(unreachable(&settings.mount, "it ended while it was started"));
-        };
-        let group = Group { leader: pid, gone: Arc::default() };
-        let (report, ended) = watch::channel(None);
+        let (report, end) = watch::channel(End::default());
         let closing = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let watched = Watched { group: group.clone(), report, closing: closing.clone() };
-        tasks.spawn(watched.watch(child, stderr, settings.mount.clone(), words));
-        Ok((Self { group, ended, closing, _tasks: tasks }, Pipes { stdin, stdout }))
+        let watched = Watched { hold: hold.clone(), held, report, closing: closing.clone() };
+        tasks.spawn(watched.watch(stderr, settings.mount.clone(), words));
+        Ok((Self { id, hold, end, closing, _tasks: tasks }, pipes))
     }
 
     /// Resolves with how the process ended, once it has.
     pub(super) fn obituary(&self) -> impl Future<Output = String> + Send + use<> {
-        let mut ended = self.ended.clone();
+        let mut end = self.end.clone();
         async move {
-            let why = ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
-            why.unwrap_or_else(|| "its process is no longer watched".to_owned())
+            let end = end.wait_for(|end| end.how.is_some()).await;
+            let how = end.ok().and_then(|end| end.how.clone());
+            how.unwrap_or_else(|| "its process is no longer watched".to_owned())
         }
     }
 
     /// How the process ended, once it has.
     pub(super) fn how_ended(&self) -> Option<String> {
-        self.ended.borrow().clone()
+        self.end.borrow().how.clone()
     }
 
-    /// Waits for the end of the process and its group, its input being closed already; then
-    /// SIGTERM, then SIGKILL. Returns when nothing of the group is left, or nothing more helps.
+    /// Waits for the end of the process and all that it started, its input being closed already;
+    /// then SIGTERM, then SIGKILL. Returns when nothing is left, or nothing more helps.
     pub(super) async fn close(&self) {
         self.closing.cancel();
+        self.hold.close();
         if self.ends_within(CLOSED_WAIT).await {
             return;
         }
-        self.group.signal(Signal::TERM);
+        self.hold.terminate();
         if self.ends_within(TERMINATED_WAIT).await {
             return;
         }
-        self.group.signal(Signal::KILL);
+        self.hold.kill();
         if !self.ends_within(KILLED_WAIT).await {
-            let group = self.group.leader.as_raw_pid();
-            tracing::warn!(target: "child", group, "still there after SIGKILL");
+            tracing::warn!(target: "child", pid = self.id, "still there after SIGKILL");
         }
     }
 
     async fn ends_within(&self, wait: Duration) -> bool {
-        let end = async {
-            self.obituary().await;
-            while self.group.lives() {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        tokio::time::timeout(wait, end).await.is_ok()
+        let mut end = self.end.clone();
+        timeout(wait, end.wait_for(|end| end.gone)).await.is_ok()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.group.signal(Signal::KILL);
+        self.hold.kill();
     }
 }
 
-/// A process group. Its number belongs to it for as long as one of its processes lives.
-#[derive(Clone)]
-struct Group {
-    leader: Pid,
-    /// Seen empty: the number may be another's by now.
-    gone: Arc<AtomicBool>,
-}
-
-impl Group {
-    fn lives(&self) -> bool {
-        if self.gone.load(Ordering::Relaxed) {
-            return false;
-        }
-        let lives = test_kill_process_group(self.leader) != Err(rustix::io::Errno::SRCH);
-        self.gone.store(!lives, Ordering::Relaxed);
-        lives
-    }
-
-    fn signal(&self, signal: Signal) {
-        if self.lives() {
-            // It may end between the look and the signal, which is what the signal is for.
-            let _ended = kill_process_group(self.leader, signal);
-        }
-    }
+/// Our ends of a child's pipes, its standard error, and its own three ends.
+fn open_pipes() -> io::Result<(Pipes, pipe::Receiver, [OwnedFd; 3])> {
+    let (stdin, to_child) = io::pipe()?;
+    let (from_child, stdout) = io::pipe()?;
+    let (complaints, stderr) = io::pipe()?;
+    let pipes = Pipes {
+        stdin: pipe::Sender::from_owned_fd(to_child.into())?,
+        stdout: pipe::Receiver::from_owned_fd(from_child.into())?,
+    };
+    let complaints = pipe::Receiver::from_owned_fd(complaints.into())?;
+    Ok((pipes, complaints, [stdin.into(), stdout.into(), stderr.into()]))
 }
 
 struct Watched {
-    group: Group,
-    report: watch::Sender<Option<String>>,
+    hold: Hold,
+    held: Held,
+    report: watch::Sender<End>,
     closing: CancellationToken,
 }
 
 impl Watched {
     /// Waits for the end of the process, reading its standard error all the while.
-    async fn watch(
-        self,
-        mut child: Child,
-        stderr: ChildStderr,
-        mount: Arc<str>,
-        words: Arc<LastWords>,
-    ) {
+    async fn watch(mut self, stderr: pipe::Receiver, mount: Arc<str>, words: Arc<LastWords>) {
         let mut listening = JoinSet::new();
         let heard = mount.clone();
         listening.spawn(async move { words.listen(&heard, stderr).await });
-        let how = match child.wait().await {
-            Ok(status) => format!("its process ended ({status})"),
-            Err(fault) => format!("its process cannot be waited for ({fault})"),
-        };
+        let how = self.held.ended().await;
         tracing::info!(target: "child", mount = &*mount, "{how}");
         if !self.closing.is_cancelled() {
             // Nobody is left who would end what it started.
-            self.group.signal(Signal::KILL);
+            self.hold.kill();
         }
         let rest = listening.join_next();
-        let _silent = tokio::time::timeout(LAST_WORDS_WAIT, rest).await;
-        self.report.send_replace(Some(how));
+        let _silent = timeout(LAST_WORDS_WAIT, rest).await;
+        self.report.send_modify(|end| end.how = Some(how));
+        self.held.gone().await;
+        self.report.send_modify(|end| end.gone = true);
         // A straggler of an orderly end may still write.
         listening.join_next().await;
     }
@@ -197,8 +180,6 @@ fn command(settings: &StdioSettings) -> Command {
     if let Some(folder) = &settings.cwd {
         command.current_dir(folder);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0);
     command
 }
 

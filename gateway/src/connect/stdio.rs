@@ -96,7 +96,7 @@ impl StdioDial {
     }
 
     async fn start(&self, plan: Plan, events: mpsc::Sender<Event>) -> Result<StdioLink, Unmet> {
-        let started = Process::start(&self.settings, self.words.clone());
+        let started = Process::start(&self.settings, self.words.clone()).await;
         let (process, pipes) = started.map_err(|fault| Unmet { fault, died_of_probe: false })?;
         let settings = LineSettings {
             mount: self.settings.mount.clone(),

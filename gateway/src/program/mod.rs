@@ -33,6 +33,9 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
     if let Err(text) = log::start(&cli.log, default) {
         return end(End::Wrong(text));
     }
+    if let Err(fault) = gateway::connect::adopt_orphans() {
+        tracing::warn!("this program cannot adopt what a killed warden leaves behind: {fault}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// An orderly end waits some seconds before it kills; this only keeps a hang from lasting for ever.
 const END_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A process, held so that its number cannot come to mean another one.
 #[derive(Debug)]
-pub(crate) struct Stray {
+pub struct Stray {
     handle: OwnedFd,
     id: u32,
     command: String,
@@ -23,7 +24,7 @@ pub(crate) struct Stray {
 
 impl Stray {
     /// Every process but this one with `path` among its arguments or in its environment.
-    pub(crate) fn all(path: &Path) -> Vec<Self> {
+    pub fn all(path: &Path) -> Vec<Self> {
         let wanted = path.as_os_str().as_bytes();
         let holds = |file: String| {
             let bytes = fs::read(file).unwrap_or_default();
@@ -37,7 +38,7 @@ impl Stray {
     }
 
     /// Every process below `root` in the tree, `root` itself not among them.
-    pub(crate) fn below(root: u32) -> Vec<Self> {
+    pub fn below(root: u32) -> Vec<Self> {
         let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for id in ids() {
             children.entry(parent(id)).or_default().push(id);
@@ -52,13 +53,32 @@ impl Stray {
         found
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The short name that the kernel shows for it.
+    pub fn name(&self) -> String {
+        let name = fs::read_to_string(format!("/proc/{}/comm", self.id)).unwrap_or_default();
+        name.trim_end().to_owned()
+    }
+
+    /// Sends it a signal, unless it has ended.
+    pub fn signal(&self, signal: Signal) {
+        match pidfd_send_signal(&self.handle, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(why) => panic!("{self:?} cannot be signalled: {why}"),
+        }
+    }
+
     /// Its words, for telling what it is.
-    pub(crate) fn command(&self) -> &str {
+    pub fn command(&self) -> &str {
         &self.command
     }
 
     /// Waits for its end, which the kernel tells.
-    pub(crate) async fn ended(self) {
+    pub async fn ended(self) {
         let waited = tokio::task::spawn_blocking(move || {
             let seconds = i64::try_from(END_WAIT_MAX.as_secs()).unwrap_or(i64::MAX);
             let most = Timespec { tv_sec: seconds, tv_nsec: 0 };
