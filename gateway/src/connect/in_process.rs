@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 use protocol::{ChildRequest, InProcess, Method, Raw, Version};
 use tokio::sync::mpsc;
 
-use super::changes::Changes;
 use super::dialect::{bad_answer, child_error, modern_params, modern_reply};
 use super::discover::Discovered;
+use super::fan::{Ask, Fan};
 use super::unreachable::unreachable;
 use crate::call::{About, Call, Caller, Dial, Event, Fault, Future, Link, List, Reply};
 
@@ -33,12 +33,13 @@ impl Dial for InProcessDial {
         Box::pin(async {
             let about = self.line.discover().await?;
             let line = self.line.clone();
-            let ask = Box::new(move |call| -> Future<'static, _> {
+            let ask: Ask = Box::new(move |call| {
                 let line = line.clone();
                 Box::pin(async move { line.serve(call).await })
             });
-            let changes = Changes::follow(ask, about.capabilities, events).await;
-            let link = InProcessLink { line: self.line.clone(), about, changes };
+            let fan = Fan::open(ask, &about.capabilities, events);
+            fan.settled().await;
+            let link = InProcessLink { line: self.line.clone(), about, fan };
             Ok(Arc::new(link) as Arc<dyn Link>)
         })
     }
@@ -105,12 +106,18 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 struct InProcessLink {
     line: Arc<Line>,
     about: About,
-    changes: Changes,
+    fan: Fan,
 }
 
 impl Link for InProcessLink {
     fn serve(&self, call: Call) -> Future<'_, Result<Reply, Fault>> {
-        Box::pin(self.line.serve(call))
+        Box::pin(async move {
+            if call.method == Method::Listen {
+                return self.fan.listen(&call).await;
+            }
+            self.fan.reading(&call.method);
+            self.line.serve(call).await
+        })
     }
 
     fn about(&self) -> &About {
@@ -118,7 +125,7 @@ impl Link for InProcessLink {
     }
 
     fn tells_changes(&self, list: List) -> bool {
-        self.changes.tells(list)
+        self.fan.tells(list)
     }
 
     fn lost(&self) -> Future<'_, String> {
@@ -130,6 +137,6 @@ impl Link for InProcessLink {
     }
 
     fn close(&self) -> Future<'_, ()> {
-        Box::pin(async { self.changes.close() })
+        Box::pin(async { self.fan.close() })
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::capabilities::ServerCapabilities;
-use protocol::json::{self, Members, ObjectWriter};
+use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
 use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
 
+use super::audience::asked_uris;
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;
 use super::identity::IDENTITY;
@@ -17,8 +18,6 @@ use super::unreachable::unreachable;
 use super::wire::{Answer, Hear, Wire};
 use crate::call::{About, Call, Event, Fault, List, Reply};
 
-/// Resources that one listen may subscribe to; the rest is not acknowledged.
-const SUBSCRIPTIONS_MAX: usize = 256;
 /// How long a child may take to answer `initialize`; `npx` and `uvx` load programs before that.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(60);
 
@@ -98,26 +97,21 @@ impl Legacy {
 
     /// A modern listen, as subscriptions to single resources.
     async fn listen(&self, call: &Call) -> Result<Reply, Fault> {
-        let asked = subscribed_uris(&call.params)?;
-        let id = self.wire.fresh_id();
+        let asked = asked_uris(&call.params)?;
+        let subscriptions = &self.ear.subscriptions;
         // Before the subscriptions, so that no update falls between their answers and this.
-        let open = self.ear.subscriptions.listen(id, asked.clone(), call.back.clone());
+        let listening = subscriptions.audience.join(asked.clone(), call.back.clone());
         let mut shares = Vec::new();
         if self.about.capabilities.subscribe {
             for uri in asked {
-                shares.extend(self.ear.subscriptions.share(&self.wire, uri).await);
+                shares.extend(subscriptions.share(&self.wire, uri).await);
             }
         }
-        let uris: Vec<String> = shares.iter().map(|share| share.uri().to_owned()).collect();
-        let quoted: Vec<String> = uris.iter().map(|uri| json::quoted(uri)).collect();
-        let honoured = json::array(quoted.iter().map(String::as_str));
-        let honoured = ObjectWriter::new().raw("resourceSubscriptions", &honoured).finish();
-        let acknowledged = ObjectWriter::new().raw("notifications", &honoured).finish();
-        if !open.acknowledge(uris, acknowledged) {
+        if !listening.acknowledge(shares.iter().map(|share| share.uri().to_owned()).collect()) {
             return Ok(Reply::complete(Raw::default()));
         }
         tokio::select! {
-            () = open.full.notified() => Ok(Reply::complete(Raw::default())),
+            () = listening.over() => Ok(Reply::complete(Raw::default())),
             why = self.wire.lost() => Err(unreachable(self.wire.mount(), &why)),
         }
     }
@@ -157,24 +151,6 @@ fn read_about(result: &Raw) -> Result<About, String> {
     })
 }
 
-/// The URIs of a listen, each once.
-fn subscribed_uris(params: &Raw) -> Result<Vec<String>, Fault> {
-    let bad = |fault| Fault::invalid(format!("params: {fault}"));
-    let members = Members::read(params).map_err(bad)?;
-    let filter = Members::read(members.get("notifications").unwrap_or("{}")).map_err(bad)?;
-    let list = filter.get("resourceSubscriptions").unwrap_or("[]");
-    let texts = json::elements(list).ok_or_else(|| {
-        Fault::invalid("params.notifications.resourceSubscriptions: expected an array of strings")
-    })?;
-    let mut uris: Vec<String> = Vec::new();
-    for uri in texts.into_iter().filter_map(json::string) {
-        if uris.len() < SUBSCRIPTIONS_MAX && !uris.iter().any(|known| **known == *uri) {
-            uris.push(uri.into_owned());
-        }
-    }
-    Ok(uris)
-}
-
 /// What the child says by itself.
 struct Ear {
     events: mpsc::Sender<Event>,
@@ -191,13 +167,7 @@ impl Hear for Ear {
             notice::TOOLS_CHANGED => changed(List::Tools),
             notice::PROMPTS_CHANGED => changed(List::Prompts),
             notice::RESOURCES_CHANGED => changed(List::Resources),
-            notice::RESOURCE_UPDATED => {
-                let members = Members::read(&params).ok();
-                match members.as_ref().and_then(|members| members.get_string("uri")) {
-                    Some(uri) => self.subscriptions.updated(&uri, &params),
-                    None => wire.odd("an update of a resource without a uri"),
-                }
-            }
+            notice::RESOURCE_UPDATED => self.subscriptions.audience.updated(&params),
             // Nothing in it says whose call it belongs to (digest 2.3 row 16).
             notice::MESSAGE => {
                 tracing::debug!(target: "child", mount = wire.mount(), "{}", params.as_str());

@@ -8,8 +8,9 @@ use protocol::method::notice;
 use protocol::{Method, Raw, Version, meta};
 use tokio::sync::{Notify as Pulse, mpsc};
 
-use super::changes::Changes;
 use super::dialect::{child_error, modern_params, modern_reply};
+use super::fan::{Ask, Fan};
+use super::unreachable::unreachable;
 use super::wire::{Answer, Hear, Wire};
 use crate::call::{About, Backchannel, Call, Caller, Event, Fault, List, Reply};
 
@@ -17,7 +18,7 @@ use crate::call::{About, Backchannel, Call, Caller, Event, Fault, List, Reply};
 pub(super) struct Modern {
     line: Arc<Line>,
     about: About,
-    changes: Changes,
+    fan: Fan,
 }
 
 struct Line {
@@ -49,17 +50,25 @@ impl Modern {
         wire.heard_by(ear.clone());
         let line = Arc::new(Line { wire, version, ear });
         let asked = line.clone();
-        let ask = Box::new(move |call| -> crate::call::Future<'static, _> {
+        let ask: Ask = Box::new(move |call| {
             let line = asked.clone();
             Box::pin(async move { line.serve(call).await })
         });
-        let changes = Changes::follow(ask, about.capabilities, events).await;
-        Self { line, about, changes }
+        let fan = Fan::open(ask, &about.capabilities, events);
+        fan.settled().await;
+        Self { line, about, fan }
     }
 
     /// Answers one call.
     pub(super) async fn serve(&self, call: Call) -> Result<Reply, Fault> {
-        self.line.serve(call).await
+        if call.method != Method::Listen {
+            self.fan.reading(&call.method);
+            return self.line.serve(call).await;
+        }
+        tokio::select! {
+            reply = self.fan.listen(&call) => reply,
+            why = self.line.wire.lost() => Err(unreachable(self.line.wire.mount(), &why)),
+        }
     }
 
     /// What the child said of itself.
@@ -69,7 +78,7 @@ impl Modern {
 
     /// Whether the child acknowledged that it tells when `list` changes.
     pub(super) fn tells_changes(&self, list: List) -> bool {
-        self.changes.tells(list)
+        self.fan.tells(list)
     }
 
     /// Asks what the child is. Any answer is a sign of life, an error too.

@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::json::ObjectWriter;
-use protocol::method::notice;
 use protocol::{Method, Raw};
-use tokio::sync::{Notify as Pulse, OnceCell};
+use tokio::sync::OnceCell;
 
+use super::audience::Audience;
 use super::wire::Wire;
-use crate::call::Backchannel;
 
-/// Who listens to what on one connection.
+/// What one connection is subscribed to, and who listens.
 #[derive(Default)]
 pub(super) struct Subscriptions {
     uris: Mutex<HashMap<String, Shared>>,
-    listeners: Mutex<HashMap<u64, Listener>>,
+    pub(super) audience: Audience,
 }
 
 struct Shared {
@@ -24,32 +23,12 @@ struct Shared {
     taken: Arc<OnceCell<bool>>,
 }
 
-struct Listener {
-    /// What was asked for; once acknowledged, what is honoured.
-    uris: Vec<String>,
-    back: Backchannel,
-    /// Updates that came before the acknowledgement, one for each URI.
-    held: Option<Vec<(String, Raw)>>,
-    full: Arc<Pulse>,
-}
-
-/// Updates that a listen holds back until it is acknowledged.
-const UPDATES_HELD_MAX: usize = 64;
-
 /// One listener's share in the subscription of one URI; dropping the last unsubscribes.
 pub(super) struct Share<'a> {
     all: &'a Subscriptions,
     wire: &'a Wire,
     uri: String,
     taken: Arc<OnceCell<bool>>,
-}
-
-/// An open listen; dropping it closes it.
-pub(super) struct Listening<'a> {
-    all: &'a Subscriptions,
-    id: u64,
-    /// Rings when the listener has not taken its notices and gets no more.
-    pub(super) full: Arc<Pulse>,
 }
 
 impl Subscriptions {
@@ -70,54 +49,6 @@ impl Subscriptions {
         };
         let taken = *share.taken.get_or_init(subscribe).await;
         taken.then_some(share)
-    }
-
-    /// Hears updates of `uris` for `back` from now on, but tells of none before
-    /// [`Listening::acknowledge`].
-    pub(super) fn listen(&self, id: u64, uris: Vec<String>, back: Backchannel) -> Listening<'_> {
-        let full = Arc::new(Pulse::new());
-        let listener = Listener { uris, back, held: Some(Vec::new()), full: full.clone() };
-        lock(&self.listeners).insert(id, listener);
-        Listening { all: self, id, full }
-    }
-
-    /// Passes an update of `uri` to those who subscribed to it or to what it is a part of.
-    pub(super) fn updated(&self, uri: &str, params: &Raw) {
-        lock(&self.listeners).retain(|_, listener| listener.updated(uri, params));
-    }
-}
-
-impl Listener {
-    /// `false` when the listener takes no more.
-    fn updated(&mut self, uri: &str, params: &Raw) -> bool {
-        if !self.uris.iter().any(|subscribed| covers(subscribed, uri)) {
-            return true;
-        }
-        if let Some(held) = &mut self.held {
-            if held.len() < UPDATES_HELD_MAX && !held.iter().any(|(known, _)| known == uri) {
-                held.push((uri.to_owned(), params.clone()));
-            }
-            return true;
-        }
-        let taken = self.back.tell(notice::RESOURCE_UPDATED, params.clone());
-        if !taken {
-            self.full.notify_one();
-        }
-        taken
-    }
-}
-
-impl Listening<'_> {
-    /// Tells the acknowledgement, then what came in the meantime of the URIs that are honoured;
-    /// `false` when the listener does not even take that.
-    pub(super) fn acknowledge(&self, honoured: Vec<String>, acknowledgement: Raw) -> bool {
-        // Under the lock, so that no update overtakes the acknowledgement.
-        let mut listeners = lock(&self.all.listeners);
-        let Some(listener) = listeners.get_mut(&self.id) else { return false };
-        listener.uris = honoured;
-        let held = listener.held.take().unwrap_or_default();
-        listener.back.tell(notice::ACKNOWLEDGED, acknowledgement)
-            && held.iter().all(|(uri, params)| listener.updated(uri, params))
     }
 }
 
@@ -145,36 +76,10 @@ impl Drop for Share<'_> {
     }
 }
 
-impl Drop for Listening<'_> {
-    fn drop(&mut self) {
-        lock(&self.all.listeners).remove(&self.id);
-    }
-}
-
 fn uri_params(uri: &str) -> Raw {
     ObjectWriter::new().string("uri", uri).finish()
 }
 
-/// Whether `uri` is what was subscribed to, or a part of it (digest 1.14).
-fn covers(subscribed: &str, uri: &str) -> bool {
-    uri.strip_prefix(subscribed)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || subscribed.ends_with('/'))
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::covers;
-
-    #[test]
-    fn c136_a_subscription_covers_its_parts_and_nothing_beside_them() {
-        assert!(covers("file:///a", "file:///a"));
-        assert!(covers("file:///a", "file:///a/b"));
-        assert!(covers("file:///a/", "file:///a/b"));
-        assert!(!covers("file:///a", "file:///ab"));
-        assert!(!covers("file:///a/b", "file:///a"));
-    }
 }

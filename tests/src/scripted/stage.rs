@@ -273,7 +273,8 @@ impl Stage {
             out.try_send(first).expect("room for the acknowledgement");
             state.listeners.push(listener);
         }
-        out.closed().await;
+        // Until who listens leaves, which `play` notices.
+        std::future::pending().await
     }
 
     /// The usual answer as one message.
@@ -311,9 +312,11 @@ fn wants(filter: &str, method: &str, params: &str) -> bool {
         "notifications/prompts/list_changed" => "promptsListChanged",
         "notifications/resources/list_changed" => "resourcesListChanged",
         _ => {
-            let uri = string_in(params, "uri").map(|uri| json::quoted(&uri));
-            let all = filter.get("resourceSubscriptions").unwrap_or_default();
-            return uri.is_some_and(|uri| all.contains(&uri));
+            let Some(uri) = string_in(params, "uri") else { return false };
+            let all = filter.get("resourceSubscriptions").and_then(json::elements);
+            let mut all = all.unwrap_or_default().into_iter().filter_map(json::string);
+            // A part counts as what it is a part of.
+            return all.any(|above| uri.starts_with(&*above));
         }
     };
     filter.get(flag) == Some("true")

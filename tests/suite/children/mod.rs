@@ -4,6 +4,7 @@ mod probe;
 mod headers;
 mod faults;
 mod passing;
+mod listening;
 
 use harness::scripted::{Cast, Http, Play, Script, Speaks, Step, What, at, string};
 

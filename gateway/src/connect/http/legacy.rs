@@ -11,7 +11,6 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Broken, Refusal};
-use super::changes::Changes;
 use super::client::HttpClient;
 use super::faults::unreachable;
 use super::life::Life;
@@ -22,6 +21,7 @@ use super::stream::{self, Stream};
 use super::subscriptions::{self, Subscriptions};
 use super::wanted::{Ended, Outcome, Wanted, messages};
 use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
+use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
 
 /// What a link and its tasks share.
@@ -187,7 +187,7 @@ impl Legacy {
     /// Takes a notification that belongs to no call.
     pub(super) fn notice(&self, method: &str, params: Raw) {
         if method == notice::RESOURCE_UPDATED {
-            self.subscriptions.updated(params);
+            self.subscriptions.audience.updated(&params);
         } else if !self.changes.notice(method) {
             tracing::debug!(method, "a notification without a call is left aside");
         }

@@ -12,14 +12,13 @@ use protocol::{ErrorObject, Method, Raw, Version, error, header};
 use tokio::sync::mpsc;
 
 use super::answer::{Answered, Broken};
-use super::changes::Changes;
 use super::client::HttpClient;
 use super::faults::unreachable;
 use super::life::Life;
-use super::listen;
 use super::wanted::{Ended, Wanted, ended};
-use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
+use crate::call::{About, Call, Caller, Event, Fault, Future, Kind, Link, List, Reply};
 use crate::connect::dialect::{bad_answer, child_error, modern_params, modern_reply};
+use crate::connect::fan::{Ask, Fan};
 
 /// Requests in the modern era: no state but the next id.
 pub(super) struct Requests {
@@ -98,7 +97,7 @@ fn value(text: &str) -> Result<HeaderValue, Fault> {
 }
 
 /// The notification that `message` is.
-pub(super) fn heard(message: Message) -> Option<(String, Raw)> {
+fn heard(message: Message) -> Option<(String, Raw)> {
     match message {
         Message::Notification { method, params } => Some((method, params)),
         // A modern child asks by a result; who asks like this gets no answer.
@@ -128,34 +127,57 @@ fn tell(call: &Call, method: &str, params: Raw) -> ControlFlow<()> {
     }
 }
 
-/// What a link and its task share.
-pub(super) struct Modern {
-    pub(super) requests: Requests,
-    pub(super) changes: Changes,
-    pub(super) life: Life,
+/// The child, for the link and for its fan.
+struct Peer {
+    requests: Requests,
+    life: Life,
 }
 
 /// A live connection to a modern child.
 pub(super) struct ModernLink {
-    shared: Arc<Modern>,
+    peer: Arc<Peer>,
+    fan: Fan,
     about: About,
 }
 
 impl ModernLink {
     /// A link to the child that said `about` of itself.
     pub(super) fn open(requests: Requests, about: About, events: mpsc::Sender<Event>) -> Self {
-        let changes = Changes::new(&about.capabilities, events);
-        let shared = Arc::new(Modern { requests, changes, life: Life::new() });
-        if shared.changes.advertised() != 0 {
-            shared.life.run(listen::hear(Arc::clone(&shared)));
-        }
-        Self { shared, about }
+        let peer = Arc::new(Peer { requests, life: Life::new() });
+        let asked = Arc::clone(&peer);
+        let ask: Ask = Box::new(move |call| {
+            let peer = Arc::clone(&asked);
+            Box::pin(async move { peer.answer(&call).await })
+        });
+        let fan = Fan::open(ask, &about.capabilities, events);
+        Self { peer, fan, about }
     }
 
+    async fn serve(&self, call: &Call) -> Result<Reply, Fault> {
+        let Peer { requests, life } = &*self.peer;
+        if call.method == Method::Listen {
+            return tokio::select! {
+                reply = self.fan.listen(call) => reply,
+                why = life.lost() => Err(unreachable(requests.client.mount(), &why)),
+            };
+        }
+        self.fan.reading(&call.method);
+        let outcome = self.peer.answer(call).await;
+        if let Err(Fault { kind: Kind::Child(error), .. }) = &outcome
+            && error.code == error::HEADER_MISMATCH
+            && call.method == Method::ToolsCall
+        {
+            // The schema that says what to mirror is not the child's any more (check 68).
+            self.fan.doubt_tools();
+        }
+        outcome
+    }
+}
+
+impl Peer {
     async fn answer(&self, call: &Call) -> Result<Reply, Fault> {
-        let Modern { requests, changes, life } = &*self.shared;
+        let Self { requests, life } = self;
         let mount = requests.client.mount();
-        changes.reading(&call.method);
         let listens = call.method == Method::Listen;
         let told = |message: Message| match heard(message) {
             None => Continue(()),
@@ -170,9 +192,6 @@ impl ModernLink {
                 }
                 error => {
                     refusal.error = error;
-                    if refusal.error.as_ref().is_some_and(|e| e.code == error::HEADER_MISMATCH) {
-                        self.mismatched(call);
-                    }
                     Err(refusal.fault(mount, call))
                 }
             },
@@ -187,31 +206,20 @@ impl ModernLink {
             // The child changed under us; it has done nothing, and only a new probe helps
             // (checks 27, 41).
             error::UNSUPPORTED_VERSION => {
-                let version = self.shared.requests.version;
+                let version = self.requests.version;
                 let why = format!("it no longer speaks {version}");
-                self.shared.life.lose(why.clone());
+                self.life.lose(why.clone());
                 let data = error.data.map(|data| data.to_string()).unwrap_or_default();
-                unreachable(self.shared.requests.client.mount(), &why).with_log(data)
-            }
-            error::HEADER_MISMATCH => {
-                self.mismatched(call);
-                child_error(call, error)
+                unreachable(self.requests.client.mount(), &why).with_log(data)
             }
             _ => child_error(call, error),
-        }
-    }
-
-    /// The schema that says what to mirror is not the child's any more (check 68).
-    fn mismatched(&self, call: &Call) {
-        if call.method == Method::ToolsCall {
-            self.shared.changes.tell(Changes::TOOLS);
         }
     }
 }
 
 impl Link for ModernLink {
     fn serve(&self, call: Call) -> Future<'_, Result<Reply, Fault>> {
-        Box::pin(async move { self.answer(&call).await })
+        Box::pin(async move { self.serve(&call).await })
     }
 
     fn about(&self) -> &About {
@@ -219,27 +227,30 @@ impl Link for ModernLink {
     }
 
     fn tells_changes(&self, list: List) -> bool {
-        self.shared.changes.tells(list)
+        self.fan.tells(list)
     }
 
     fn lost(&self) -> Future<'_, String> {
-        Box::pin(self.shared.life.lost())
+        Box::pin(self.peer.life.lost())
     }
 
     fn probe(&self) -> Future<'_, Result<(), Fault>> {
         Box::pin(async move {
             let call = Call::own(Method::Discover, Raw::default(), Caller::gateway());
-            self.answer(&call).await.map(drop)
+            self.peer.answer(&call).await.map(drop)
         })
     }
 
     fn close(&self) -> Future<'_, ()> {
-        Box::pin(self.shared.life.close())
+        Box::pin(async move {
+            self.fan.close();
+            self.peer.life.close().await;
+        })
     }
 }
 
 impl Drop for ModernLink {
     fn drop(&mut self) {
-        self.shared.life.stop();
+        self.peer.life.stop();
     }
 }

@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, Broken, Events};
 use super::legacy::Legacy;
-use super::life::Backoff;
 use super::questions;
 use super::resume::Resume;
 use super::session::Session;
 use super::wanted::messages;
+use crate::connect::backoff::Backoff;
 
 /// How it stands with the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

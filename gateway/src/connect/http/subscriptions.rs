@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::json::{self, Members, ObjectWriter};
-use protocol::method::notice;
+use protocol::json::ObjectWriter;
 use protocol::{Method, Raw};
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::faults::unreachable;
 use super::legacy::Legacy;
 use super::session::Session;
 use super::stream::Stream;
-use crate::call::{Backchannel, Call, Fault, Reply};
+use crate::call::{Call, Fault, Reply};
+use crate::connect::audience::{Audience, asked_uris};
 
 /// Resources subscribed to at one child; more are not honoured.
 const SUBSCRIBED_MAX: usize = 1000;
@@ -27,7 +26,7 @@ pub(super) struct Subscriptions {
     held: Mutex<HashMap<String, Holding>>,
     /// Held while the child is told, so that it is told in order.
     wire: tokio::sync::Mutex<()>,
-    listeners: Mutex<Listeners>,
+    pub(super) audience: Audience,
 }
 
 /// How it stands with one URI.
@@ -38,38 +37,9 @@ struct Holding {
     subscribed: bool,
 }
 
-#[derive(Debug, Default)]
-struct Listeners {
-    next: u64,
-    by_number: HashMap<u64, Listener>,
-}
-
-#[derive(Debug)]
-struct Listener {
-    uris: Vec<String>,
-    back: Backchannel,
-    /// An event was lost: this listen ends.
-    end: Arc<Notify>,
-}
-
 impl Subscriptions {
     fn held(&self) -> MutexGuard<'_, HashMap<String, Holding>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells those who listen to the resource that `params` name, or to one above it.
-    pub(super) fn updated(&self, params: Raw) {
-        let members = Members::read(&params).ok();
-        let Some(uri) = members.and_then(|members| members.get_string("uri")) else { return };
-        for listener in self.listeners().by_number.values() {
-            if listener.uris.iter().any(|above| covers(above, &uri)) {
-                listener.tell(params.clone());
-            }
-        }
     }
 
     /// The child did not take the subscription to `uri` again: it counts as none, and the listens
@@ -78,55 +48,17 @@ impl Subscriptions {
         if let Some(holding) = self.held().get_mut(uri) {
             holding.subscribed = false;
         }
-        for listener in self.listeners().by_number.values() {
-            if listener.uris.iter().any(|held| held == uri) {
-                listener.end.notify_one();
-            }
-        }
+        self.audience.refused(uri);
     }
 
     /// Tells everyone of everything: events were lost.
     pub(super) fn all_updated(&self) {
-        for listener in self.listeners().by_number.values() {
-            for uri in &listener.uris {
-                listener.tell(named(uri));
-            }
-        }
+        self.audience.all_updated(&self.audience.uris());
     }
-}
-
-impl Listener {
-    fn tell(&self, params: Raw) {
-        if !self.back.tell(notice::RESOURCE_UPDATED, params) {
-            self.end.notify_one();
-        }
-    }
-}
-
-/// Whether `uri` is the subscribed one or one below it.
-fn covers(subscribed: &str, uri: &str) -> bool {
-    let rest = uri.strip_prefix(subscribed);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || subscribed.ends_with('/'))
 }
 
 fn named(uri: &str) -> Raw {
     ObjectWriter::new().string("uri", uri).finish()
-}
-
-/// The URIs that a listen asks for, each once.
-fn asked(params: &Raw) -> Vec<String> {
-    let params = Members::read(params).ok();
-    let filter = params.as_ref().and_then(|params| params.get("notifications"));
-    let filter = filter.and_then(|text| Members::read(text).ok());
-    let list = filter.and_then(|filter| filter.get("resourceSubscriptions"));
-    let mut uris: Vec<String> = Vec::new();
-    for text in list.and_then(json::elements).unwrap_or_default() {
-        match json::string(text) {
-            Some(uri) if !uris.iter().any(|known| *known == *uri) => uris.push(uri.into_owned()),
-            _ => {}
-        }
-    }
-    uris
 }
 
 /// One holder's part in a subscription; the last one dropped ends it.
@@ -189,44 +121,21 @@ async fn hold<'a>(child: &'a Arc<Legacy>, uri: &str) -> Option<Part<'a>> {
 
 /// Answers a listen: subscribes, acknowledges, and tells of updates until it is dropped.
 pub(super) async fn listen(child: &Arc<Legacy>, call: &Call) -> Result<Reply, Fault> {
+    let asked = asked_uris(&call.params)?;
+    // Before the subscriptions, so that no update falls between their answers and this.
+    let listening = child.subscriptions.audience.join(asked.clone(), call.back.clone());
     let mut parts = Vec::new();
     if child.session().about.capabilities.subscribe && has_stream(child).await {
-        for uri in asked(&call.params) {
-            parts.extend(hold(child, &uri).await);
+        for uri in &asked {
+            parts.extend(hold(child, uri).await);
         }
     }
-    let uris: Vec<String> = parts.iter().map(|part| part.uri.clone()).collect();
-    let quoted: Vec<String> = uris.iter().map(|uri| json::quoted(uri)).collect();
-    let list = json::array(quoted.iter().map(String::as_str));
-    let honoured = ObjectWriter::new().raw("resourceSubscriptions", &list).finish();
-    let params = ObjectWriter::new().raw("notifications", &honoured).finish();
-    let end = Arc::new(Notify::new());
-    let _listening = {
-        // Under the lock, so that nothing is told before the acknowledgement.
-        let mut listeners = child.subscriptions.listeners();
-        if !call.back.tell(notice::ACKNOWLEDGED, params) {
-            return Ok(Reply::complete(Raw::default()));
-        }
-        let number = listeners.next;
-        listeners.next += 1;
-        let listener = Listener { uris, back: call.back.clone(), end: Arc::clone(&end) };
-        listeners.by_number.insert(number, listener);
-        Listening { child, number }
-    };
+    if !listening.acknowledge(parts.iter().map(|part| part.uri.clone()).collect()) {
+        return Ok(Reply::complete(Raw::default()));
+    }
     tokio::select! {
-        () = end.notified() => Ok(Reply::complete(Raw::default())),
+        () = listening.over() => Ok(Reply::complete(Raw::default())),
         why = child.life.lost() => Err(unreachable(child.client.mount(), &why)),
-    }
-}
-
-struct Listening<'a> {
-    child: &'a Arc<Legacy>,
-    number: u64,
-}
-
-impl Drop for Listening<'_> {
-    fn drop(&mut self) {
-        self.child.subscriptions.listeners().by_number.remove(&self.number);
     }
 }
 

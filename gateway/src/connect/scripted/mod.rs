@@ -2,6 +2,7 @@
 
 mod legacy;
 mod modern;
+mod fan;
 mod probe;
 mod process;
 mod in_process;

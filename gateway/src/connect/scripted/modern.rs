@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::super::modern::Modern;
 use super::super::wire::Lines;
-use super::{Child, call, call_back, raw, wired, word};
+use super::{Child, call_back, raw, wired, word};
 use crate::call::{About, Call, Event, List};
 
 const ROOM: usize = 64 << 10;
@@ -99,51 +99,6 @@ async fn a_log_message_goes_to_the_one_call_that_wants_any_and_else_to_nobody() 
         notice = playing => assert_eq!(notice.params.as_str(), r#"{"data":"b's"}"#),
     }
     assert!(notices_c.try_recv().is_err());
-}
-
-#[tokio::test]
-async fn c131_notices_of_listens_are_told_apart_and_nothing_precedes_the_acknowledgement() {
-    let (modern, _lines, mut child) = plain().await;
-    let filter = json!({"notifications": {"resourceSubscriptions": ["x:1"]}});
-    let (one, mut notices_one) = call_back(Method::Listen, filter.clone());
-    let (two, mut notices_two) = call_back(Method::Listen, filter);
-    let playing = async {
-        let a = child.request("subscriptions/listen").await;
-        let b = child.request("subscriptions/listen").await;
-        event(&mut child, b, "resources/updated", json!({"uri": "x:early"})).await;
-        for (id, uri) in [(b, "x:b"), (a, "x:a")] {
-            let honoured = json!({"notifications": {"resourceSubscriptions": [uri]}});
-            event(&mut child, id, "subscriptions/acknowledged", honoured).await;
-            event(&mut child, id, "resources/updated", json!({"uri": uri})).await;
-        }
-        child.tell("notifications/resources/updated", json!({"uri": "x:nobody"})).await;
-        event(&mut child, 999, "resources/updated", json!({"uri": "x:nobody"})).await;
-        for (notices, id, uri) in [(&mut notices_one, a, "x:a"), (&mut notices_two, b, "x:b")] {
-            let first = notices.recv().await.unwrap();
-            assert_eq!(first.method, "notifications/subscriptions/acknowledged");
-            let second: Value =
-                serde_json::from_str(&notices.recv().await.unwrap().params).unwrap();
-            assert_eq!(second, json!({"uri": uri, "_meta": {SUBSCRIPTION: id}}));
-        }
-        child.tell("notifications/cancelled", json!({"requestId": a})).await;
-        child.result(b, json!({"resultType": "complete", "_meta": {SUBSCRIPTION: b}})).await;
-    };
-    let (one, two, ()) = tokio::join!(modern.serve(one), modern.serve(two), playing);
-    assert_eq!(one.unwrap().result.as_str(), "{}");
-    assert!(two.unwrap().result.contains("complete"));
-    assert!(notices_one.try_recv().is_err() && notices_two.try_recv().is_err());
-}
-
-#[tokio::test]
-async fn a_dropped_listen_is_cancelled_at_the_child() {
-    let (modern, _lines, mut child) = plain().await;
-    let id = tokio::select! {
-        reply = modern.serve(call(Method::Listen, json!({}))) => panic!("{reply:?}"),
-        id = child.request("subscriptions/listen") => id,
-    };
-    let cancelled = child.next().await;
-    assert_eq!(cancelled["method"], "notifications/cancelled");
-    assert_eq!(cancelled["params"]["requestId"], id);
 }
 
 #[tokio::test]

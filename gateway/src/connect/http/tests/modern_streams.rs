@@ -103,9 +103,10 @@ async fn c063_a_dropped_call_closes_its_connection_before_and_after_the_head() {
 }
 
 #[tokio::test]
-async fn a_listen_is_told_of_everything_until_its_result() {
-    let (act, stream) = Act::open("");
-    let next = one_by_one(vec![act]);
+async fn c132_a_listen_of_a_client_outlives_that_of_the_gateway() {
+    let (first, stream) = Act::open("");
+    let (second, again) = Act::open("");
+    let next = one_by_one(vec![first, second]);
     let server = Server::start(modern_server("{}", move |_| next())).await;
     let (link, _told) = linked(&server, EraPin::Modern).await;
     let mut listen = call(
@@ -116,19 +117,26 @@ async fn a_listen_is_told_of_everything_until_its_result() {
     listen.back = back;
     let told = async {
         let asked = server.asked_for("subscriptions/listen").await;
-        let honoured = r#"{"notifications":{"resourceSubscriptions":["file:///a"]}}"#;
-        stream.send(notice("notifications/subscriptions/acknowledged", honoured)).await.unwrap();
-        stream
-            .send(notice("notifications/resources/updated", r#"{"uri":"file:///a"}"#))
-            .await
-            .unwrap();
+        let ack = r#"{"notifications":{"resourceSubscriptions":["file:///a"]}}"#;
+        let ack = notice("notifications/subscriptions/acknowledged", ack);
+        let update = notice("notifications/resources/updated", r#"{"uri":"file:///a"}"#);
+        stream.send(ack.clone()).await.unwrap();
+        stream.send(update.clone()).await.unwrap();
         for method in ["acknowledged", "updated"] {
             assert!(notices.recv().await.unwrap().method.ends_with(method));
         }
         stream.send(event(&asked.result(r#"{"resultType":"complete"}"#))).await.unwrap();
+        server.asked_for("subscriptions/listen").await;
+        again.send(ack).await.unwrap();
+        // What came in between was told to nobody, so the resource counts as updated.
+        assert_eq!(&*notices.recv().await.unwrap().params, r#"{"uri":"file:///a"}"#);
+        again.send(update).await.unwrap();
+        assert!(notices.recv().await.unwrap().method.ends_with("updated"));
     };
-    let (reply, ()) = tokio::join!(link.serve(listen), told);
-    assert_eq!(&*reply.unwrap().result, r#"{"resultType":"complete"}"#);
+    tokio::select! {
+        reply = link.serve(listen) => panic!("{reply:?}"),
+        () = told => {}
+    }
 }
 
 #[tokio::test]
