@@ -256,9 +256,17 @@ fn policy(entry: &MountConfig) -> MountSettings {
         timeout_max: entry.timeout_max,
         timeout_dial: if remote { entry.timeout_connect } else { entry.timeout_start },
         calls_in_flight_max: entry.calls_in_flight_max,
+        calls_queued_max: entry.calls_queued_max,
+        queue_wait: entry.queue_wait,
+        bytes_in_flight_max: entry.bytes_in_flight_max,
+        retries: u32::try_from(entry.retries).unwrap_or(u32::MAX),
+        retries_percent: entry.retries_percent,
+        retries_floor: entry.retries_floor,
+        trust_annotations: entry.trust_annotations,
         pages_max: entry.pages_max,
         entries_max: entry.entries_max,
         remote,
+        health: entry.health.clone(),
     }
 }
 

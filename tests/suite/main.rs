@@ -5,6 +5,7 @@ mod catalog;
 mod names;
 mod children;
 mod replicas;
+mod health;
 mod envelope;
 mod metadata;
 mod era;

@@ -184,6 +184,19 @@ table! {
         "child process: silence after which it counts as legacy; shorter than `timeout_start`";
     CALLS_IN_FLIGHT_MAX = "calls_in_flight_max", Kind::Count(1, 100_000), "256",
         "calls at a time to this child";
+    CALLS_QUEUED_MAX = "calls_queued_max", Kind::Count(0, 100_000), "256",
+        "calls that wait while so many are under way; more are refused";
+    QUEUE_WAIT = "queue_wait", Kind::Time(0, HOUR), "\"5s\"", "the longest that they wait";
+    BYTES_IN_FLIGHT_MAX = "bytes_in_flight_max", Kind::Bytes(KIB, 64 * GIB), "\"256MiB\"",
+        "of the params of all calls to this child at a time";
+    RETRIES = "retries", Kind::Count(0, 20), "2",
+        "a call that did nothing for certain, or does no harm twice, is sent again so often";
+    RETRIES_PERCENT = "retries_percent", Kind::Count(0, 100), "20",
+        "of the calls may be sent again";
+    RETRIES_FLOOR = "retries_floor", Kind::Count(0, 10_000), "10",
+        "calls a minute may be sent again in any case";
+    TRUST_ANNOTATIONS = "trust_annotations", Kind::Switch, "false",
+        "whether tools with `readOnlyHint` or `idempotentHint` do no harm twice";
     RESULT_BYTES_MAX = "result_bytes_max", Kind::Bytes(KIB, GIB), "\"64MiB\"",
         "one message of the child";
     PAGES_MAX = "pages_max", Kind::Count(1, 100_000), "1000", "pages of one list of the child";
@@ -191,8 +204,34 @@ table! {
         "entries of one list of the child";
     RESOURCES = "resources", Kind::Choice(&["rewrite", "keep"]), "\"rewrite\"",
         "whether the prefix is put into resource URIs, or these are left as they are";
+    HEALTH_TABLE = "health", Kind::Table(HEALTH), "",
+        "when it counts as sick, and how it is looked after";
     TOOLS = "tools", Kind::Table(SHAPE), "", "what is seen of the tools";
     PROMPTS = "prompts", Kind::Table(SHAPE), "", "what is seen of the prompts";
+}
+
+table! {
+    /// `[mounts.<name>.health]`
+    HEALTH:
+    PROBE_EVERY = "probe_every", Kind::Time(10, DAY), "\"30s\"",
+        "remote child: asked for a sign of life so often";
+    PROBE_TIMEOUT = "probe_timeout", Kind::Time(1, HOUR), "\"10s\"", "for a sign of life";
+    FAILURES_MAX = "failures_max", Kind::Count(1, 1000), "5",
+        "failures in a row, of calls or signs of life, that shut its gate";
+    FAILURES_PERCENT = "failures_percent", Kind::Count(1, 100), "50",
+        "failed calls of a window that shut its gate";
+    WINDOW = "window", Kind::Time(100, HOUR), "\"30s\"", "how far back these calls are counted";
+    WINDOW_CALLS = "window_calls", Kind::Count(1, 1_000_000), "20",
+        "calls in a window from which on their failures say something";
+    PAUSE = "pause", Kind::Time(1, HOUR), "\"500ms\"",
+        "before a sick child is tried again, twice as long each time";
+    PAUSE_MAX = "pause_max", Kind::Time(1, DAY), "",
+        "the longest of these pauses; `\"1m\"` for a process and `\"15m\"` for a remote child \
+        unless given";
+    UNAUTHORIZED_EVERY = "unauthorized_every", Kind::Time(10, DAY), "\"15m\"",
+        "a child that wants another credential is tried again so often";
+    DIALS_PER_HOUR = "dials_per_hour", Kind::Count(1, 100_000), "30",
+        "remote child: the most attempts to reach it while it is sick";
 }
 
 table! {

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::Spot;
-use super::keys::{GATEWAY, Key, Kind, LIMITS, MOUNT, Place, SHAPE, place};
+use super::keys::{GATEWAY, HEALTH, Key, Kind, LIMITS, MOUNT, Place, SHAPE, place};
 use super::path::KeyPath;
 use super::reading::{At, ENVIRONMENT, FILE, FLAG, Layer, Reading};
 use super::variables::{self, Setting};
@@ -77,6 +77,7 @@ pub(super) fn defaults<'n>(mounts: impl Iterator<Item = &'n str>) -> Dict {
     let mut gateway = of_keys(GATEWAY);
     gateway.insert("limits".to_owned(), of_keys(LIMITS).into());
     let mut mount = of_keys(MOUNT);
+    mount.insert("health".to_owned(), of_keys(HEALTH).into());
     mount.insert("tools".to_owned(), of_keys(SHAPE).into());
     mount.insert("prompts".to_owned(), of_keys(SHAPE).into());
     let mounts: Dict = mounts.map(|name| (name.to_owned(), mount.clone().into())).collect();

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use toml_parser::lexer::{Token, TokenKind};
 
 use super::expand::is_conventional;
-use super::keys::{GATEWAY, Key, Kind, LIMITS, MOUNT, Place, ROOT, SHAPE, place};
+use super::keys::{GATEWAY, HEALTH, Key, Kind, LIMITS, MOUNT, Place, ROOT, SHAPE, place};
 use super::link::is_command_line;
 use super::path::KeyPath;
 
@@ -125,7 +125,7 @@ pub(super) fn of_broken(text: &str, byte: usize) -> Option<Range<usize>> {
 
 /// The keys of all tables.
 fn all_keys() -> impl Iterator<Item = &'static Key> {
-    [ROOT, GATEWAY, LIMITS, MOUNT, SHAPE].into_iter().flatten().copied()
+    [ROOT, GATEWAY, LIMITS, MOUNT, HEALTH, SHAPE].into_iter().flatten().copied()
 }
 
 fn is_name(word: &str) -> bool {

@@ -24,6 +24,7 @@ mod secret;
 mod front;
 mod limits;
 mod mount;
+mod health;
 mod link;
 mod shape;
 mod problem;
@@ -43,6 +44,7 @@ use reading::{At, Found, Layer, Reading};
 use table::Table;
 
 pub use front::GatewayConfig;
+pub use health::Health;
 pub use limits::Limits;
 pub use link::LinkConfig;
 pub use mount::{EraPin, MountConfig, Resources};

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use figment::value::Value;
 
+use super::health::{self, Health};
 use super::keys::{
-    CALLS_IN_FLIGHT_MAX, ENABLED, ENTRIES_MAX, ERA, MOUNT, PAGES_MAX, PREFIX, PROBE_WAIT, PROMPTS,
-    RESOURCES, RESULT_BYTES_MAX, TIMEOUT, TIMEOUT_CONNECT, TIMEOUT_MAX, TIMEOUT_START, TOOLS,
+    BYTES_IN_FLIGHT_MAX, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED, ENTRIES_MAX, ERA, MOUNT,
+    PAGES_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES, RESULT_BYTES_MAX, RETRIES,
+    RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT, TIMEOUT_MAX, TIMEOUT_START, TOOLS,
+    TRUST_ANNOTATIONS,
 };
 use super::link::{self, ChildKind, LinkConfig, NoKind};
 use super::quantity::{self, TIME};
@@ -52,6 +55,21 @@ pub struct MountConfig {
     pub probe_wait: Duration,
     /// Calls at a time to this child. Default 256, from 1 to 100 000.
     pub calls_in_flight_max: usize,
+    /// Calls that wait for one of those to end. Default 256, from 0 to 100 000.
+    pub calls_queued_max: usize,
+    /// The longest that they wait. Default 5 s, from 0 to 1 h.
+    pub queue_wait: Duration,
+    /// Bytes of the params of all calls at a time. Default 256 MiB, from 1 KiB to 64 GiB.
+    pub bytes_in_flight_max: usize,
+    /// How often a call is sent again that did nothing for certain, or does no harm twice.
+    /// Default 2, from 0 to 20.
+    pub retries: usize,
+    /// Calls that may be sent again, in percent. Default 20, from 0 to 100.
+    pub retries_percent: usize,
+    /// Calls a minute that may be sent again in any case. Default 10, from 0 to 10 000.
+    pub retries_floor: usize,
+    /// Whether tools with `readOnlyHint` or `idempotentHint` do no harm twice. Default false.
+    pub trust_annotations: bool,
     /// Bytes of one message of the child. Default 64 MiB, from 1 KiB to 1 GiB.
     pub result_bytes_max: usize,
     /// Pages of one list of the child. Default 1000, from 1 to 100 000.
@@ -60,6 +78,8 @@ pub struct MountConfig {
     pub entries_max: usize,
     /// What happens to the child's URIs. Default rewritten.
     pub resources: Resources,
+    /// When it counts as sick, and how it is looked after.
+    pub health: Health,
     /// What is seen of its tools.
     pub tools: Shape,
     /// What is seen of its prompts.
@@ -166,6 +186,13 @@ pub(super) fn policy(
         timeout_start: times.start,
         probe_wait: times.probe,
         calls_in_flight_max: table.count(&CALLS_IN_FLIGHT_MAX, reading),
+        calls_queued_max: table.count(&CALLS_QUEUED_MAX, reading),
+        queue_wait: times.queue,
+        bytes_in_flight_max: table.bytes(&BYTES_IN_FLIGHT_MAX, reading),
+        retries: table.count(&RETRIES, reading),
+        retries_percent: table.count(&RETRIES_PERCENT, reading),
+        retries_floor: table.count(&RETRIES_FLOOR, reading),
+        trust_annotations: table.switch(&TRUST_ANNOTATIONS, reading),
         result_bytes_max: table.bytes(&RESULT_BYTES_MAX, reading),
         pages_max: table.count(&PAGES_MAX, reading),
         entries_max: table.count(&ENTRIES_MAX, reading),
@@ -173,6 +200,7 @@ pub(super) fn policy(
             Some("keep") => Resources::Keep,
             _ => Resources::Rewrite,
         },
+        health: health::read(table, kind == Some(ChildKind::Remote), reading),
         tools: shape::read(table, &TOOLS, reading),
         prompts: shape::read(table, &PROMPTS, reading),
     }
@@ -187,6 +215,7 @@ struct Times {
     connect: Duration,
     start: Duration,
     probe: Duration,
+    queue: Duration,
 }
 
 /// Takes the times, of which some depend on each other.
@@ -196,6 +225,7 @@ fn times(kind: Option<ChildKind>, table: &mut Table, reading: &mut Reading<'_>) 
     let connect = table.time(&TIMEOUT_CONNECT, reading);
     let start = table.time(&TIMEOUT_START, reading);
     let probe = table.time(&PROBE_WAIT, reading);
+    let queue = table.time(&QUEUE_WAIT, reading);
     if let (Some(call), Some(call_max)) = (&call, &call_max)
         && call.value > call_max.value
     {
@@ -214,6 +244,7 @@ fn times(kind: Option<ChildKind>, table: &mut Table, reading: &mut Reading<'_>) 
         connect: duration(connect),
         start: duration(start),
         probe: duration(probe),
+        queue: duration(queue),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table of every key, for the guide and for people at a terminal.
 
-use super::keys::{GATEWAY, Key, Kind, LIMITS, MOUNT, REFERENCE, SHAPE};
+use super::keys::{GATEWAY, HEALTH, Key, Kind, LIMITS, MOUNT, REFERENCE, SHAPE};
 use super::quantity::{SIZE, Scale, TIME};
 use super::table::ENTRIES_MAX;
 
@@ -11,6 +11,7 @@ pub fn reference() -> String {
         ("[gateway]", GATEWAY),
         ("[gateway.limits]", LIMITS),
         ("[mounts.NAME]", MOUNT),
+        ("[mounts.NAME.health]", HEALTH),
         ("[mounts.NAME.tools]` and `[mounts.NAME.prompts]", SHAPE),
         ("{ … }` in place of a secret text", REFERENCE),
     ];

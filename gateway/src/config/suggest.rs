@@ -1,6 +1,6 @@
 //! What was probably meant by a word that is not known.
 
-use super::keys::{GATEWAY, Key, LIMITS, MOUNT, ROOT, SHAPE, find};
+use super::keys::{GATEWAY, HEALTH, Key, LIMITS, MOUNT, ROOT, SHAPE, find};
 use super::path::KeyPath;
 
 /// Longest word that is compared; the work grows with the square of it.
@@ -109,7 +109,7 @@ pub(super) fn advice(unknown: &str, table: &KeyPath, keys: &'static [&'static Ke
     if let Some((_, why)) = NEEDLESS.iter().find(|(word, _)| *word == plain) {
         return Advice::Needless(why);
     }
-    let all = [ROOT, GATEWAY, LIMITS, MOUNT, SHAPE];
+    let all = [ROOT, GATEWAY, LIMITS, MOUNT, HEALTH, SHAPE];
     let all = all.iter().flat_map(|keys| keys.iter().map(|key| key.name));
     nearest(unknown, all).and_then(|name| elsewhere(name, table)).unwrap_or(Advice::Nothing)
 }
@@ -120,9 +120,10 @@ fn elsewhere(name: &str, table: &KeyPath) -> Option<Advice> {
         ["mounts", mount, ..] => KeyPath::of(&["mounts", mount]),
         _ => KeyPath::of(&["mounts", "NAME"]),
     };
-    let in_mount = [(MOUNT, mount.clone()), (SHAPE, mount.key("tools"))];
+    let in_mount =
+        vec![(MOUNT, mount.clone()), (HEALTH, mount.key("health")), (SHAPE, mount.key("tools"))];
     let gateway = KeyPath::of(&["gateway"]);
-    let in_gateway = [(GATEWAY, gateway.clone()), (LIMITS, gateway.key("limits"))];
+    let in_gateway = vec![(GATEWAY, gateway.clone()), (LIMITS, gateway.key("limits"))];
     let tables = match table.keys().first() {
         Some(&"mounts") => in_mount.into_iter().chain(in_gateway),
         _ => in_gateway.into_iter().chain(in_mount),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::call::Withheld;
-use crate::mount::{Mount, ReplicaReport, Status};
+use crate::mount::{Mount, Position, ReplicaReport, Status};
 use crate::route::{Mounted, Snapshot};
 
 /// One mount, as `/mounts` shows it.
@@ -39,10 +39,17 @@ pub struct MountReport {
     pub prompts: usize,
     /// Calls under way.
     pub calls_in_flight: u64,
+    /// Calls that wait for a place.
+    pub calls_queued: u64,
     /// Calls so far.
     pub calls: u64,
     /// Calls that failed at the child, its own errors not counted.
     pub faults: u64,
+    /// Calls that may be sent again before the budget is used up.
+    pub retry_budget: u64,
+    /// Whether calls are let through: `open`, `shut`, or `probing` while the child is tried; of
+    /// several replicas the most open one.
+    pub gate: &'static str,
     /// Each of several equal children; absent for one alone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<ReplicaShown>,
@@ -76,6 +83,10 @@ pub struct ReplicaShown {
     pub calls: u64,
     /// Calls that failed at the child, its own errors not counted.
     pub faults: u64,
+    /// Whether calls are let through: `open`, `shut`, or `probing` while the child is tried.
+    pub gate: &'static str,
+    /// Failures in a row.
+    pub failures: u32,
     /// Whether it offers something else than the mount shows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub differs: bool,
@@ -83,7 +94,7 @@ pub struct ReplicaShown {
 
 impl ReplicaShown {
     fn of(report: ReplicaReport) -> Self {
-        let ReplicaReport { address, status, counts, differs } = report;
+        let ReplicaReport { address, status, counts, differs, gate, failures } = report;
         let [calls_in_flight, calls, faults] = counts;
         Self {
             address,
@@ -94,6 +105,8 @@ impl ReplicaShown {
             calls_in_flight,
             calls,
             faults,
+            gate: gate.as_str(),
+            failures,
             differs,
         }
     }
@@ -127,6 +140,11 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
     let status = mount.status().borrow().clone();
     let offer = mount.offer().borrow().clone();
     let [calls_in_flight, calls, faults] = mount.counts();
+    let [calls_queued, retry_budget] = mount.queued_and_budget();
+    let replicas = mount.replicas();
+    let stands = |position| replicas.iter().any(|one| one.gate == position);
+    let gate = [Position::Open, Position::Probing].into_iter().find(|at| stands(*at));
+    let gate = gate.unwrap_or(Position::Shut);
     let counts = offer.as_ref().map_or([0; 4], |offer| {
         [offer.tools.len(), offer.resources.len(), offer.templates.len(), offer.prompts.len()]
     });
@@ -150,9 +168,12 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
         calls_in_flight,
         calls,
         faults,
-        replicas: match mount.replicas() {
-            replicas if replicas.len() < 2 => Vec::new(),
-            replicas => replicas.into_iter().map(ReplicaShown::of).collect(),
+        calls_queued,
+        retry_budget,
+        gate: gate.as_str(),
+        replicas: match replicas.len() {
+            0 | 1 => Vec::new(),
+            _ => replicas.into_iter().map(ReplicaShown::of).collect(),
         },
         withheld: withheld.collect(),
         last_words: mount.last_words(),

@@ -84,7 +84,7 @@ pub(super) fn choose<'a>(
 }
 
 fn chosen(replica: &Replica) -> Option<Chosen<'_>> {
-    Some(Chosen { replica, link: replica.link()? })
+    Some(Chosen { replica, link: replica.open()? })
 }
 
 trait TakeOne<T> {

@@ -8,22 +8,32 @@ mod pause;
 mod catalog;
 mod board;
 mod replica;
+mod gate;
 mod supervise;
+mod attend;
 mod choose;
+mod bulkhead;
+mod budget;
+mod repeat;
+mod attempt;
 mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Dial, Offer};
+use crate::config::Health;
 use board::Board;
+use budget::Budget;
+use bulkhead::Bulkhead;
 use choose::Pins;
 use replica::Replica;
 
+pub use gate::Position;
 pub use status::{State, Status};
 
 /// The policy of one mount.
@@ -37,8 +47,22 @@ pub struct MountSettings {
     pub timeout_max: Duration,
     /// The longest time from dialling to the end of the handshake.
     pub timeout_dial: Duration,
-    /// Calls under way at the child at once; more are refused.
+    /// Calls under way at once.
     pub calls_in_flight_max: usize,
+    /// Calls that wait for one of those to end; more are refused.
+    pub calls_queued_max: usize,
+    /// The longest that they wait.
+    pub queue_wait: Duration,
+    /// Bytes of the params of all these calls.
+    pub bytes_in_flight_max: usize,
+    /// How often a call may be sent again to the same replica.
+    pub retries: u32,
+    /// Calls that may be sent again, in percent of all.
+    pub retries_percent: usize,
+    /// Calls a minute that may be sent again in any case.
+    pub retries_floor: usize,
+    /// Whether a tool that says it does no harm twice is sent again when its outcome is unknown.
+    pub trust_annotations: bool,
     /// Pages of one list that are followed.
     pub pages_max: usize,
     /// Entries of one list that are kept.
@@ -46,6 +70,8 @@ pub struct MountSettings {
     /// Whether the child is a remote server: probed for signs of life, asked seldom when dead,
     /// and its tools held to the rules for mirrored headers (check 67).
     pub remote: bool,
+    /// When a replica counts as sick, and how it is looked after.
+    pub health: Health,
 }
 
 /// One child, or several equal ones, at a prefix.
@@ -54,7 +80,8 @@ pub struct Mount {
     replicas: Vec<Replica>,
     board: Arc<Board>,
     pins: Pins,
-    permits: Semaphore,
+    bulkhead: Bulkhead,
+    budget: Budget,
 }
 
 /// How one replica of a mount is.
@@ -68,6 +95,10 @@ pub struct ReplicaReport {
     pub counts: [u64; 3],
     /// Whether it offers something else than the mount shows.
     pub differs: bool,
+    /// Whether calls are let through to it.
+    pub gate: Position,
+    /// Failures in a row.
+    pub failures: u32,
 }
 
 impl Mount {
@@ -81,7 +112,14 @@ impl Mount {
             |(place, dial)| Replica::new(Arc::clone(&settings), place, dial, Arc::clone(&board));
         Arc::new(Self {
             replicas: replicas.map(replica).collect(),
-            permits: Semaphore::new(settings.calls_in_flight_max),
+            bulkhead: Bulkhead::new(
+                &settings.name,
+                settings.calls_in_flight_max,
+                settings.calls_queued_max,
+                settings.queue_wait,
+                settings.bytes_in_flight_max,
+            ),
+            budget: Budget::new(settings.retries_percent, settings.retries_floor),
             pins: Pins::default(),
             board,
             settings,
@@ -121,11 +159,16 @@ impl Mount {
 
     /// Each replica, in the order of the file.
     pub fn replicas(&self) -> Vec<ReplicaReport> {
-        let report = |replica: &Replica| ReplicaReport {
-            address: replica.dial.address(),
-            status: replica.status(),
-            counts: replica.counts(),
-            differs: self.board.differs(replica.place),
+        let report = |replica: &Replica| {
+            let (gate, failures) = replica.gate();
+            ReplicaReport {
+                address: replica.dial.address(),
+                status: replica.status(),
+                counts: replica.counts(),
+                differs: self.board.differs(replica.place),
+                gate,
+                failures,
+            }
         };
         self.replicas.iter().map(report).collect()
     }
@@ -136,5 +179,10 @@ impl Mount {
             let [flying, calls, faults] = sum;
             [flying + one[0], calls + one[1], faults + one[2]]
         })
+    }
+
+    /// Calls that wait for a place, and calls that may be sent again before the budget is used up.
+    pub fn queued_and_budget(&self) -> [u64; 2] {
+        [self.bulkhead.queued() as u64, self.budget.left()]
     }
 }

@@ -1,7 +1,7 @@
 //! One of the equal children of a mount: its connection, its status, and what is counted of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -9,8 +9,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::board::Board;
+use super::gate::{Gate, Position};
 use super::{MountSettings, State, Status};
-use crate::call::{Dial, Fault, Kind, Link};
+use crate::call::{Dial, Fault, Kind, Link, Origin, Reply};
 
 /// One child of several equal ones, or the only one.
 pub(super) struct Replica {
@@ -23,6 +24,9 @@ pub(super) struct Replica {
     /// The one live connection.
     link: ArcSwapOption<Linked>,
     status: watch::Sender<Status>,
+    pub(super) gate: Gate,
+    /// Asks the supervisor to try the child before its pause is over.
+    pub(super) wanted: Notify,
     /// Asks the supervisor to look at the child's lists again.
     pub(super) stale: Notify,
     /// Asks the supervisor to look whether the child is alive.
@@ -30,10 +34,11 @@ pub(super) struct Replica {
     /// The number of the last look at the child's lists that began, and of the last that ended.
     pub(super) lists_begun: AtomicU64,
     pub(super) lists_ended: watch::Sender<u64>,
-    pub(super) failures: AtomicU32,
+    /// Whether a call was answered on this connection.
+    answered: AtomicBool,
     in_flight: AtomicU64,
     calls: AtomicU64,
-    pub(super) faults: AtomicU64,
+    faults: AtomicU64,
 }
 
 /// The live link, sized so that it can be swapped.
@@ -56,6 +61,8 @@ impl Replica {
         board: Arc<Board>,
     ) -> Self {
         Self {
+            gate: Gate::new(&settings.health),
+            wanted: Notify::new(),
             settings,
             place,
             dial,
@@ -66,7 +73,7 @@ impl Replica {
             suspect: Notify::new(),
             lists_begun: AtomicU64::new(0),
             lists_ended: watch::Sender::new(0),
-            failures: AtomicU32::new(0),
+            answered: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
@@ -78,8 +85,11 @@ impl Replica {
         &self.settings.name
     }
 
-    /// The live connection.
-    pub(super) fn link(&self) -> Option<Arc<dyn Link>> {
+    /// The live connection, if calls are let through to it.
+    pub(super) fn open(&self) -> Option<Arc<dyn Link>> {
+        if !self.gate.is_open() {
+            return None;
+        }
         self.link.load().as_ref().map(|linked| Arc::clone(&linked.0))
     }
 
@@ -87,9 +97,10 @@ impl Replica {
         self.link.load().is_some()
     }
 
-    /// The connection is made.
+    /// The connection is made, which is a sign of life.
     pub(super) fn join(&self, link: Arc<dyn Link>) {
-        self.failures.store(0, Ordering::Relaxed);
+        self.gate.alive();
+        self.answered.store(false, Ordering::Relaxed);
         self.link.store(Some(Arc::new(Linked(link))));
     }
 
@@ -98,6 +109,62 @@ impl Replica {
         let linked = self.link.swap(None);
         self.board.leave(self.place);
         linked.map(|linked| Arc::clone(&linked.0))
+    }
+
+    /// Whether a call was answered on this connection.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Where the gate stands, and the failures in a row; without a connection it is not open.
+    pub(super) fn gate(&self) -> (Position, u32) {
+        let (position, failures) = self.gate.read();
+        match (position, self.is_connected()) {
+            (Position::Open, false) if self.status().next_dial.is_some() => {
+                (Position::Shut, failures)
+            }
+            (Position::Open, false) => (Position::Probing, failures),
+            _ => (position, failures),
+        }
+    }
+
+    /// Counts the outcome of a call: the child is well, sick, or suspect.
+    pub(super) fn note(&self, outcome: &Result<Reply, Fault>) {
+        let now = Instant::now();
+        let fault = match outcome {
+            Err(fault) if !matches!(fault.kind, Kind::Child(_)) => fault,
+            _ => {
+                if !self.answered.load(Ordering::Relaxed) {
+                    self.answered.store(true, Ordering::Relaxed);
+                }
+                return self.gate.succeeded(now);
+            }
+        };
+        if fault.origin() != Origin::Child {
+            return;
+        }
+        self.faults.fetch_add(1, Ordering::Relaxed);
+        let shut = match fault.kind {
+            // It is alive, and says when to come again or what it wants.
+            Kind::Unreachable { retry_after: Some(_), .. }
+            | Kind::Unreachable { unauthorized: true, .. } => None,
+            Kind::Unreachable { .. } | Kind::OutcomeUnknown { .. } => self.gate.failed(now),
+            _ => None,
+        };
+        if let Some(pause) = shut {
+            self.gate_shut(&fault.text, pause);
+        }
+        self.suspect.notify_one();
+    }
+
+    /// The gate was shut for this while, because of this.
+    pub(super) fn gate_shut(&self, why: &str, pause: Duration) {
+        if self.is_connected() {
+            let (_, failures) = self.gate.read();
+            let reason = format!("no calls are let through after {failures} failures: {why}");
+            tracing::warn!(mount = %self.name(), reason, again_after = ?pause, "gate shut");
+            self.set(State::Degraded, &reason, Some(pause));
+        }
     }
 
     /// How this child is.

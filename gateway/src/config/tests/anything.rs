@@ -111,8 +111,8 @@ fn toml_value() -> impl Strategy<Value = toml::Value> {
 }
 
 fn known_key() -> impl Strategy<Value = String> {
-    use super::super::keys::{GATEWAY, LIMITS, MOUNT, REFERENCE, ROOT, SHAPE};
-    let keys = [ROOT, GATEWAY, LIMITS, MOUNT, SHAPE, REFERENCE].concat();
+    use super::super::keys::{GATEWAY, HEALTH, LIMITS, MOUNT, REFERENCE, ROOT, SHAPE};
+    let keys = [ROOT, GATEWAY, LIMITS, MOUNT, HEALTH, SHAPE, REFERENCE].concat();
     prop::sample::select(keys.iter().map(|key| key.name.to_owned()).collect::<Vec<_>>())
 }
 

@@ -64,7 +64,8 @@ fn the_embedded_default_names_every_key() {
         let written = uncommented().contains(&format!("\n{} = ", key.name));
         assert!(written || key.name == "limits", "{}", key.name);
     }
-    for key in super::super::keys::MOUNT.iter().chain(super::super::keys::SHAPE) {
+    let (mount, health) = (super::super::keys::MOUNT, super::super::keys::HEALTH);
+    for key in mount.iter().chain(health).chain(super::super::keys::SHAPE) {
         let line = format!("\n{} = ", key.name);
         let table = format!(".{}]", key.name);
         let text = uncommented();
@@ -107,6 +108,10 @@ fn a_file_that_says_nothing_has_the_defaults() {
         }
     "#]]
     .assert_debug_eq(&config.gateway);
+}
+
+#[test]
+fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
     let link = LinkConfig::InProcess { child: "notes".to_owned() };
     expect![[r#"
         MountConfig {
@@ -124,10 +129,29 @@ fn a_file_that_says_nothing_has_the_defaults() {
             timeout_start: 30s,
             probe_wait: 3s,
             calls_in_flight_max: 256,
+            calls_queued_max: 256,
+            queue_wait: 5s,
+            bytes_in_flight_max: 268435456,
+            retries: 2,
+            retries_percent: 20,
+            retries_floor: 10,
+            trust_annotations: false,
             result_bytes_max: 67108864,
             pages_max: 1000,
             entries_max: 50000,
             resources: Rewrite,
+            health: Health {
+                probe_every: 30s,
+                probe_timeout: 10s,
+                failures_max: 5,
+                failures_percent: 50,
+                window: 30s,
+                window_calls: 20,
+                pause: 500ms,
+                pause_max: 60s,
+                unauthorized_every: 900s,
+                dials_per_hour: 30,
+            },
             tools: Shape {
                 hide: [],
                 rename: [],

@@ -11,6 +11,9 @@ use crate::call::{Call, Fault, Kind};
 use crate::connect::dialect::{bad_answer, child_error};
 use crate::connect::unreachable;
 
+/// When to come again to a child that has too many requests and does not say when.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Nothing was done at the child: the call may be sent again.
 pub(super) fn unreachable(mount: &Arc<str>, why: &str) -> Fault {
     refused(mount, why, None, false)
@@ -74,7 +77,10 @@ impl Refusal {
             return child_error(call, error);
         }
         match status {
-            StatusCode::TOO_MANY_REQUESTS => refused(mount, &why, self.retry_after, false),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let later = self.retry_after.unwrap_or(BUSY_PAUSE);
+                refused(mount, &why, Some(later), false)
+            }
             StatusCode::SERVICE_UNAVAILABLE if self.retry_after.is_some() => {
                 refused(mount, &why, self.retry_after, false)
             }

@@ -195,7 +195,7 @@ async fn a_server_in_trouble_tells_nothing_of_the_era() {
     check(
         |_| Act::status(429),
         expect![[r#"
-            Unreachable: docs cannot be reached: HTTP 429
+            Unreachable after 1s: docs cannot be reached: HTTP 429
             server/discover"#]],
     )
     .await;

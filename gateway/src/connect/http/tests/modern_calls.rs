@@ -285,7 +285,8 @@ async fn a_call_that_was_certainly_refused_is_safe_to_repeat() {
     check("tools/call", busy, expect!["Unreachable after 7s: docs cannot be reached: HTTP 503"])
         .await;
     let much: fn(&Asked) -> Act = |_| Act::Write(plain(429, "", "slow down"));
-    check("tools/call", much, expect!["Unreachable: docs cannot be reached: HTTP 429"]).await;
+    check("tools/call", much, expect!["Unreachable after 1s: docs cannot be reached: HTTP 429"])
+        .await;
     let large: fn(&Asked) -> Act = |_| Act::Write(plain(413, "", ""));
     check(
         "tools/call",
