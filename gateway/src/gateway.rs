@@ -15,7 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::{BoxServe, Dial};
 use crate::config::{self, Config, LinkConfig, MountConfig};
-use crate::connect::{self, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings};
+use crate::connect::{
+    self, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial, UnixSettings,
+    WebSocketDial,
+};
 use crate::control::{Admin, MountReport, Publisher, report};
 use crate::listen::{self, Bounds, Guard, Mcp};
 use crate::mount::{Mount, MountSettings};
@@ -249,7 +252,7 @@ fn mounted(entry: &MountConfig, serve: BoxServe) -> Mounted {
 }
 
 fn policy(entry: &MountConfig) -> MountSettings {
-    let remote = matches!(entry.link, LinkConfig::Http { .. });
+    let remote = entry.link.is_remote();
     MountSettings {
         name: entry.name.as_str().into(),
         timeout: entry.timeout,
@@ -313,6 +316,19 @@ fn dial(
             let settings = http(entry, url, shown, headers)?;
             Arc::new(HttpDial::new(settings).map_err(|fault| fault.text)?)
         }
+        LinkConfig::WebSocket { url, shown, headers } => {
+            let settings = http(entry, url, shown, headers)?;
+            let dial = WebSocketDial::new(settings, entry.probe_wait);
+            Arc::new(dial.map_err(|fault| fault.text)?)
+        }
+        LinkConfig::Unix { path } => Arc::new(UnixDial::new(UnixSettings {
+            mount: name.into(),
+            path: path.clone(),
+            era: pin(entry.era),
+            probe_wait: entry.probe_wait,
+            message_bytes_max: entry.result_bytes_max,
+            connect_timeout: entry.timeout_connect,
+        })),
     })
 }
 

@@ -164,7 +164,8 @@ table! {
         "its working directory, seen from the folder of the file; the gateway's own unless given";
     COPIES = "copies", Kind::Count(1, 64), "1",
         "processes of it that run: equal replicas, between which calls are balanced";
-    URL = "url", Kind::Url, "", "the endpoint of a remote child, `http:` or `https:`";
+    URL = "url", Kind::Url, "",
+        "where a remote child is: `http:`, `https:`, `ws:`, `wss:`, or `unix:` with a path";
     REPLICAS = "replicas", Kind::SecretList, "[]",
         "in place of `url`: the endpoints of equal children, between which calls are balanced";
     HEADERS = "headers", Kind::SecretTable, "{}", "headers sent with every request to it";
@@ -181,7 +182,7 @@ table! {
     TIMEOUT_START = "timeout_start", Kind::Time(1, HOUR), "\"30s\"",
         "child process: from its start to the end of the handshake";
     PROBE_WAIT = "probe_wait", Kind::Time(1, 5 * MINUTE), "\"3s\"",
-        "child process: silence after which it counts as legacy; shorter than `timeout_start`";
+        "process, socket, WebSocket: silence after which it counts as legacy; shorter than the time to start or connect";
     CALLS_IN_FLIGHT_MAX = "calls_in_flight_max", Kind::Count(1, 100_000), "256",
         "calls at a time to this child";
     CALLS_QUEUED_MAX = "calls_queued_max", Kind::Count(0, 100_000), "256",

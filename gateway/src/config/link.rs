@@ -12,7 +12,7 @@ use super::keys::{
 };
 use super::reading::{At, Found, Layer, Reading};
 use super::secret::Secret;
-use super::shown::{quoted, shown};
+use super::shown::quoted;
 use super::suggest::nearest;
 use super::table::{Table, did_you_mean};
 
@@ -49,6 +49,27 @@ pub enum LinkConfig {
         /// valid, and none is the protocol's or the connection's own.
         headers: Vec<(String, Secret)>,
     },
+    /// A remote child over WebSocket.
+    WebSocket {
+        /// Its endpoint, `ws:` or `wss:`, which may hold a secret.
+        url: Secret,
+        /// The endpoint for logs, as for HTTP.
+        shown: String,
+        /// Headers of the request that opens the connection, as for HTTP.
+        headers: Vec<(String, Secret)>,
+    },
+    /// A child behind a Unix socket, on which each message is a line.
+    Unix {
+        /// Where the socket is.
+        path: PathBuf,
+    },
+}
+
+impl LinkConfig {
+    /// Whether the child runs without the gateway: `timeout_connect` counts, not `timeout_start`.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Self::Http { .. } | Self::WebSocket { .. } | Self::Unix { .. })
+    }
 }
 
 /// The kinds of children, by the key that makes them.
@@ -79,14 +100,13 @@ impl ChildKind {
 
 /// Keys that mean something for one kind of child alone, and whether they are wrong elsewhere or
 /// only do nothing.
-static OF_ONE_KIND: [(&Key, ChildKind, bool); 8] = [
+static OF_ONE_KIND: [(&Key, ChildKind, bool); 7] = [
     (&COPIES, ChildKind::Process, true),
     (&ARGS, ChildKind::Process, true),
     (&ENV, ChildKind::Process, true),
     (&CWD, ChildKind::Process, true),
     (&HEADERS, ChildKind::Remote, true),
     (&TIMEOUT_START, ChildKind::Process, false),
-    (&PROBE_WAIT, ChildKind::Process, false),
     (&TIMEOUT_CONNECT, ChildKind::Remote, false),
 ];
 
@@ -161,9 +181,17 @@ fn refuse_foreign(table: &mut Table, kind: ChildKind, reading: &mut Reading<'_>)
             reading.odd(&at, message, "it has no effect here: remove it");
         }
     }
-    if kind == ChildKind::InProcess && table.has(&ERA, reading) {
-        let at = table.at(&ERA, reading);
-        reading.odd(&at, "a compiled-in child has no era", "it has no effect here: remove it");
+    if kind == ChildKind::InProcess {
+        odd_without_effect(table, &ERA, "a compiled-in child has no era", reading);
+        let message = "a compiled-in child is not probed";
+        odd_without_effect(table, &PROBE_WAIT, message, reading);
+    }
+}
+
+fn odd_without_effect(table: &Table, key: &Key, message: &str, reading: &mut Reading<'_>) {
+    if table.has(key, reading) {
+        let at = table.at(key, reading);
+        reading.odd(&at, message, "it has no effect here: remove it");
     }
 }
 
@@ -287,7 +315,14 @@ fn remote(table: &mut Table, reading: &mut Reading<'_>) -> Vec<LinkConfig> {
         reading.wrong(&at, message, "");
     }
     let headers = headers(table, reading);
-    urls.into_iter().take(REPLICAS_MAX).filter_map(|url| endpoint(url, &headers, reading)).collect()
+    let urls = urls.into_iter().take(REPLICAS_MAX);
+    let links: Vec<_> = urls.filter_map(|url| endpoint(url, &headers, reading)).collect();
+    let over_http = links.iter().all(|link| matches!(link, LinkConfig::Http { .. }));
+    if !links.is_empty() && over_http {
+        let message = "a child over HTTP answers the probe or fails";
+        odd_without_effect(table, &PROBE_WAIT, message, reading);
+    }
+    links
 }
 
 fn endpoint(
@@ -297,10 +332,42 @@ fn endpoint(
 ) -> Option<LinkConfig> {
     let Expanded { secret, template } = expand::expanded(&found, reading)?;
     let shown = without_secrets(&template);
+    let mut way = Way::Http;
     if !reading.is_lenient || found.value == template && !template.contains("${") {
-        check_url(&found.at, &secret, &shown, reading)?;
+        way = way_of(&found.at, &secret, &shown, reading)?;
     }
-    Some(LinkConfig::Http { url: secret, shown, headers: headers.to_vec() })
+    Some(match way {
+        Way::Http => LinkConfig::Http { url: secret, shown, headers: headers.to_vec() },
+        Way::WebSocket => LinkConfig::WebSocket { url: secret, shown, headers: headers.to_vec() },
+        Way::Unix => {
+            if !headers.is_empty() {
+                let message = "a Unix socket carries lines, which take no `headers`";
+                reading.wrong(&found.at, message, "remove them");
+            }
+            let path = unix_path(secret.expose()).unwrap_or_default();
+            LinkConfig::Unix { path: reading.folder.join(path) }
+        }
+    })
+}
+
+/// What carries the messages of a remote child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Http,
+    WebSocket,
+    Unix,
+}
+
+/// The path in `unix:/path` or `unix:///path`; none when another host or nothing is named.
+pub(super) fn unix_path(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("unix:")?;
+    let path = match rest.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => path,
+        Some(_) => return None,
+        None => rest,
+    };
+    let is_good = !path.is_empty() && !path.ends_with('/') && !path.contains('\0');
+    is_good.then_some(path)
 }
 
 /// A URL for logs: without user, password, query and fragment.
@@ -313,27 +380,38 @@ fn without_secrets(template: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// Checks a URL without repeating what was put into it.
-fn check_url(at: &At, url: &Secret, shown_url: &str, reading: &mut Reading<'_>) -> Option<()> {
+/// What a URL leads over; checks it without repeating what was put into it.
+fn way_of(at: &At, url: &Secret, shown_url: &str, reading: &mut Reading<'_>) -> Option<Way> {
     let url = url.expose();
     let came = quoted(shown_url);
+    if url.starts_with("unix:") {
+        if unix_path(url).is_some() {
+            return Some(Way::Unix);
+        }
+        let message = format!("{came} is not the path of a socket");
+        reading.wrong(at, message, "write unix:/path/of/the.sock");
+        return None;
+    }
     let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let (message, help) = match scheme.as_deref() {
-        Some("http" | "https") => {
+        Some(scheme @ ("http" | "https" | "ws" | "wss")) => {
             let parsed = url.parse::<Uri>().ok();
             let host = parsed.as_ref().and_then(Uri::host).is_some_and(|host| !host.is_empty());
             if host && !url.contains('#') {
-                return Some(());
+                let is_web_socket = scheme.starts_with("ws");
+                return Some(if is_web_socket { Way::WebSocket } else { Way::Http });
             }
-            (format!("{came} is not a URL of a server"), "write https://host/path".to_owned())
+            let help = format!("write {scheme}://host/path");
+            (format!("{came} is not a URL of a server"), help)
         }
-        Some(scheme @ ("ws" | "wss" | "unix" | "http+unix")) => {
-            let scheme = shown(scheme);
-            let message = format!("children over `{scheme}:` cannot be mounted yet");
-            (message, "if the server also speaks HTTP, write its https: URL".to_owned())
+        Some("http+unix") => {
+            let message = "HTTP over a Unix socket is not spoken to children".to_owned();
+            let help = "for a child that reads and writes lines on a socket, write unix:/path";
+            (message, help.to_owned())
         }
         Some(_) => {
-            let message = format!("expected an http: or https: URL, found {came}");
+            let message =
+                format!("expected an http:, https:, ws:, wss: or unix: URL, found {came}");
             (message, "write https://host/path".to_owned())
         }
         None => {
@@ -360,6 +438,11 @@ const OWN_HEADERS: &[&str] = &[
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
+    "sec-websocket-accept",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
     "te",
     "trailer",
     "transfer-encoding",

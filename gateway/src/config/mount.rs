@@ -50,8 +50,8 @@ pub struct MountConfig {
     /// From the start of a child process to the end of its handshake. Default 30 s, from 1 ms to
     /// 1 h.
     pub timeout_start: Duration,
-    /// Silence after which a child process counts as legacy. Default 3 s, from 1 ms to 5 min;
-    /// shorter than `timeout_start`.
+    /// Silence after which a child counts as legacy, unless it is spoken to over HTTP. Default 3 s,
+    /// from 1 ms to 5 min; shorter than `timeout_start` or `timeout_connect`.
     pub probe_wait: Duration,
     /// Calls at a time to this child. Default 256, from 1 to 100 000.
     pub calls_in_flight_max: usize,
@@ -231,8 +231,16 @@ fn times(kind: Option<ChildKind>, table: &mut Table, reading: &mut Reading<'_>) 
     {
         refuse_order(call, "longer than", call_max, reading);
     }
-    if let (Some(probe), Some(start)) = (&probe, &start)
-        && kind == Some(ChildKind::Process)
+    let start_or_connect = match kind {
+        Some(ChildKind::Process) => &start,
+        Some(ChildKind::Remote) => &connect,
+        _ => &None,
+    };
+    // Over HTTP the probe has no wait of its own, which only counts when somebody sets it.
+    let probe_counts =
+        |probe: &Found<u64>| kind == Some(ChildKind::Process) || probe.at.layer != Layer::Default;
+    if let (Some(probe), Some(start)) = (&probe, start_or_connect)
+        && probe_counts(probe)
         && probe.value >= start.value
     {
         refuse_order(probe, "not shorter than", start, reading);

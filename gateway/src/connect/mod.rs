@@ -15,10 +15,13 @@ mod legacy;
 mod modern;
 mod probe;
 mod custody;
+mod wired;
 mod process;
 mod stdio;
+mod unix;
 mod in_process;
 mod http;
+mod websocket;
 #[cfg(test)]
 mod scripted;
 
@@ -27,3 +30,5 @@ pub use custody::{adopt_orphans, warden_if_asked};
 pub use in_process::InProcessDial;
 pub use pin::EraPin;
 pub use stdio::{StdioDial, StdioSettings};
+pub use unix::{UnixDial, UnixSettings};
+pub use websocket::WebSocketDial;

@@ -1,16 +1,16 @@
 //! Children that are processes, spoken to on their standard input and output.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::EraPin;
-use super::probe::{Peer, Plan, Unmet, meet};
 use super::process::Process;
-use super::wire::{LastWords, LineSettings, Lines};
-use crate::call::{About, Call, Dial, Event, Fault, Future, Link, List, Reply};
+use super::wire::{Cable, CableSettings, LastWords};
+use super::wired::{Carrier, Meeting, Open};
+use crate::call::{Dial, Event, Fault, Future, Link};
 
 /// How many of the last words go to the log with a fault.
 const WORDS_LOGGED_MAX: usize = 20;
@@ -55,90 +55,71 @@ impl StdioSettings {
 
 /// Starts a child process for each connection.
 pub struct StdioDial {
+    way: Way,
+    meeting: Meeting,
+}
+
+struct Way {
     settings: StdioSettings,
     words: Arc<LastWords>,
-    /// Whether the last connection was legacy, so that the next need not ask (check 41).
-    known_legacy: Mutex<bool>,
 }
 
 impl StdioDial {
     /// Nothing is started before [`Dial::dial`].
     pub fn new(settings: StdioSettings) -> Self {
-        Self { settings, words: Arc::default(), known_legacy: Mutex::new(false) }
-    }
-
-    async fn connect(&self, events: mpsc::Sender<Event>) -> Result<StdioLink, Fault> {
-        let mut known = self.settings.era == EraPin::Auto && self.is_known_legacy();
-        let probe = Plan::Probe { wait: self.settings.probe_wait };
-        let mut plan = match self.settings.era {
-            EraPin::Legacy => Plan::Handshake,
-            EraPin::Modern => Plan::Modern,
-            EraPin::Auto if known => Plan::Handshake,
-            EraPin::Auto => probe,
-        };
-        // At most three starts: a handshake that was right the last time, a probe, and a
-        // handshake after a probe that was deadly.
-        loop {
-            match self.start(plan, events.clone()).await {
-                Ok(link) => {
-                    self.know_legacy(matches!(link.peer, Peer::Legacy(_)));
-                    return Ok(link);
-                }
-                Err(_) if known => {
-                    known = false;
-                    self.know_legacy(false);
-                    plan = probe;
-                }
-                Err(unmet) if unmet.died_of_probe && plan == probe => plan = Plan::Handshake,
-                Err(unmet) => return Err(self.explained(unmet.fault)),
-            }
-        }
-    }
-
-    async fn start(&self, plan: Plan, events: mpsc::Sender<Event>) -> Result<StdioLink, Unmet> {
-        let started = Process::start(&self.settings, self.words.clone()).await;
-        let (process, pipes) = started.map_err(|fault| Unmet { fault, died_of_probe: false })?;
-        let settings = LineSettings {
-            mount: self.settings.mount.clone(),
-            message_bytes_max: self.settings.message_bytes_max,
-            words: self.words.clone(),
-            obituary: Some(Box::pin(process.obituary())),
-        };
-        let lines = Lines::open(pipes.stdout, pipes.stdin, settings);
-        let peer = meet(&lines.wire, plan, events).await?;
-        Ok(StdioLink { peer, lines, process })
+        let meeting = Meeting::new(settings.era, settings.probe_wait);
+        Self { way: Way { settings, words: Arc::default() }, meeting }
     }
 
     fn explained(&self, fault: Fault) -> Fault {
-        let words = self.words.all();
+        let words = self.way.words.all();
         let last = words.get(words.len().saturating_sub(WORDS_LOGGED_MAX)..).unwrap_or_default();
         match (&fault.log, last) {
             (Some(_), _) | (None, []) => fault,
             (None, last) => fault.with_log(format!("its last words:\n{}", last.join("\n"))),
         }
     }
+}
 
-    fn is_known_legacy(&self) -> bool {
-        *self.known_legacy.lock().unwrap_or_else(PoisonError::into_inner)
+impl Open for Way {
+    fn open(&self) -> Future<'_, Result<(Cable, Box<dyn Carrier>), Fault>> {
+        Box::pin(async {
+            let (process, pipes) = Process::start(&self.settings, self.words.clone()).await?;
+            let settings = CableSettings {
+                mount: self.settings.mount.clone(),
+                message_bytes_max: self.settings.message_bytes_max,
+                words: self.words.clone(),
+                obituary: Some(Box::pin(process.obituary())),
+            };
+            let carrier: Box<dyn Carrier> = Box::new(process);
+            Ok((Cable::lines(pipes.stdout, pipes.stdin, settings), carrier))
+        })
+    }
+}
+
+impl Carrier for Process {
+    fn close(&self) -> Future<'_, ()> {
+        Box::pin(Self::close(self))
     }
 
-    fn know_legacy(&self, known: bool) {
-        *self.known_legacy.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    fn how_ended(&self) -> Option<String> {
+        Self::how_ended(self)
     }
 }
 
 impl Dial for StdioDial {
     fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
         Box::pin(async {
-            let link = self.connect(events).await?;
+            let met = self.meeting.link(&self.way, events).await;
+            let link = met.map_err(|fault| self.explained(fault))?;
             Ok(Arc::new(link) as Arc<dyn Link>)
         })
     }
 
     fn address(&self) -> String {
-        let mut words = vec![self.settings.command.clone()];
+        let mut words = vec![self.way.settings.command.clone()];
         let mut secret_next = false;
-        for arg in &self.settings.args {
+        for arg in &self.way.settings.args {
             words.push(if secret_next { "…".to_owned() } else { shown(arg) });
             let header = matches!(arg.as_str(), "-H" | "--header");
             secret_next = header || arg.starts_with('-') && is_secret(arg) && !arg.contains('=');
@@ -147,7 +128,7 @@ impl Dial for StdioDial {
     }
 
     fn last_words(&self) -> Vec<String> {
-        self.words.all()
+        self.way.words.all()
     }
 }
 
@@ -173,43 +154,4 @@ fn is_secret(name: &str) -> bool {
         ["token", "secret", "password", "passwd", "key", "credential", "auth", "_pat"];
     let name = name.split('=').next().unwrap_or_default().to_ascii_lowercase();
     SIGNS.iter().any(|sign| name.contains(sign))
-}
-
-/// A running child process that has been spoken to.
-struct StdioLink {
-    // In the order in which they may go: who speaks, what carries it, what hears it.
-    peer: Peer,
-    lines: Lines,
-    process: Process,
-}
-
-impl Link for StdioLink {
-    fn serve(&self, call: Call) -> Future<'_, Result<Reply, Fault>> {
-        Box::pin(self.peer.serve(call))
-    }
-
-    fn about(&self) -> &About {
-        self.peer.about()
-    }
-
-    fn tells_changes(&self, list: List) -> bool {
-        self.peer.tells_changes(list)
-    }
-
-    fn lost(&self) -> Future<'_, String> {
-        Box::pin(self.lines.wire.lost())
-    }
-
-    fn probe(&self) -> Future<'_, Result<(), Fault>> {
-        Box::pin(self.peer.probe())
-    }
-
-    fn close(&self) -> Future<'_, ()> {
-        Box::pin(async {
-            self.lines.hang_up();
-            self.process.close().await;
-            let how = self.process.how_ended();
-            self.lines.wire.end(how.as_deref().unwrap_or("the gateway closed the connection"));
-        })
-    }
 }

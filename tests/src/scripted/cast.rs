@@ -14,6 +14,7 @@ use super::http::HttpChild;
 use super::in_process::InProcessChild;
 use super::process::ProcessChild;
 use super::script::Script;
+use super::socket::SocketChild;
 use crate::client::{Answer, modern};
 use crate::start::{Running, start, until};
 
@@ -81,6 +82,24 @@ impl Cast {
             self.alive.push(Box::new(child));
         }
         self.mount(name, &format!("replicas = {urls:?}\n{keys}"))
+    }
+
+    /// With a child over WebSocket.
+    pub async fn web_socket(mut self, name: &str, keys: &str, script: Script) -> Self {
+        let (child, director) = SocketChild::web(script).await;
+        self.directors.insert(name.to_owned(), director);
+        let keys = format!("{}{keys}", child.mount());
+        self.alive.push(Box::new(child));
+        self.mount(name, &keys)
+    }
+
+    /// With a child behind a Unix socket.
+    pub async fn unix_socket(mut self, name: &str, keys: &str, script: Script) -> Self {
+        let (child, director) = SocketChild::unix(script).await;
+        self.directors.insert(name.to_owned(), director);
+        let keys = format!("{}{keys}", child.mount());
+        self.alive.push(Box::new(child));
+        self.mount(name, &keys)
     }
 
     /// With a child process; `program` is the program that plays it.

@@ -1,6 +1,6 @@
 //! A child whose every word is written down in a script: it answers, waits, lies, breaks and dies
-//! as told, and remembers all that it received. It speaks either era over pipes, over HTTP and in
-//! this process.
+//! as told, and remembers all that it received. It speaks either era over pipes and sockets, over HTTP
+//! and WebSocket, and in this process.
 
 mod script;
 mod seen;
@@ -9,7 +9,9 @@ mod stage;
 mod catalog;
 mod answers;
 mod in_process;
+mod talk;
 mod stdio;
+mod socket;
 mod process;
 mod http;
 mod cast;
@@ -21,4 +23,5 @@ pub use in_process::InProcessChild;
 pub use process::ProcessChild;
 pub use script::{Catalog, Http, Paging, Script, Speaks, Step};
 pub use seen::{Seen, What};
+pub use socket::SocketChild;
 pub use stdio::run as run_stdio;

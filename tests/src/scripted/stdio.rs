@@ -1,25 +1,19 @@
 //! A scripted child as a process: its pipes are the child's, a socket is the director's.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use protocol::envelope::{Body, Message};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, stdin, stdout};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
-use tokio::task::AbortHandle;
 
 use super::director::Order;
-use super::script::Speaks;
 use super::seen::{Seen, What, Witness};
-use super::stage::{Asked, Emit, Stage};
+use super::stage::{Emit, Stage};
+use super::talk::Talk;
 
 /// Things seen that may wait for the director's socket.
 const SEEN_QUEUED_MAX: usize = 65536;
-/// What the child says by itself that may wait.
-const TOLD_MAX: usize = 1024;
 
 /// Plays until the input ends: `director` is the address where the script is to be had.
 ///
@@ -43,17 +37,14 @@ pub async fn run(director: &str) -> Result<(), String> {
             }
         }
     });
+    let (talk, told) = Talk::new(Arc::clone(&stage));
     let child = Arc::new(Process {
         stage: Arc::clone(&stage),
         output: AsyncMutex::new(stdout()),
-        open: Mutex::new(HashMap::new()),
+        talk,
         reporting: AsyncMutex::new(Some(reporting)),
     });
-    if stage.script().speaks == Speaks::Legacy {
-        let (to, told) = mpsc::channel(TOLD_MAX);
-        stage.listen_to_all(to);
-        tokio::spawn(child.clone().write(told));
-    }
+    tokio::spawn(child.clone().write(told));
     tokio::spawn(child.clone().obey(orders));
     child.read().await;
     child.end(0).await;
@@ -68,8 +59,7 @@ async fn next(orders: &mut Lines<BufReader<OwnedReadHalf>>) -> Option<Order> {
 struct Process {
     stage: Arc<Stage>,
     output: AsyncMutex<tokio::io::Stdout>,
-    /// Requests under way, to be cancelled.
-    open: Mutex<HashMap<String, AbortHandle>>,
+    talk: Arc<Talk>,
     reporting: AsyncMutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -83,48 +73,10 @@ impl Process {
         }
     }
 
-    async fn read(self: &Arc<Self>) {
+    async fn read(&self) {
         let mut lines = BufReader::new(stdin()).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            let odd = || Seen { params: line.clone(), ..Seen::new(What::Odd, "") };
-            match Body::read(Bytes::from(line.clone())) {
-                Ok(Body::One(message)) => self.take(message, &line),
-                _ => self.stage.witness.saw(odd()),
-            }
-        }
-    }
-
-    fn take(self: &Arc<Self>, message: Message, line: &str) {
-        let seen = |what: What, method: &str, id: &str, params: &str| {
-            let (method, id, params) = (method.to_owned(), id.to_owned(), params.to_owned());
-            self.stage.witness.saw(Seen { what, method, id, params, headers: BTreeMap::new() });
-        };
-        match message {
-            Message::Request { id, method, params } => {
-                seen(What::Request, &method, id.as_str(), params.as_str());
-                let (id, params) = (id.as_str().to_owned(), params.as_str().to_owned());
-                let emits = self.stage.play(Asked { id: id.clone(), method, params });
-                let task = tokio::spawn(self.clone().write(emits));
-                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-                open.insert(id, task.abort_handle());
-            }
-            Message::Notification { method, params } => {
-                seen(What::Notification, &method, "", params.as_str());
-                if method == "notifications/cancelled" {
-                    self.cancel(params.as_str());
-                }
-            }
-            Message::Response { .. } => seen(What::Response, "", "", line),
-        }
-    }
-
-    fn cancel(&self, params: &str) {
-        let members = protocol::json::Members::read(params).ok();
-        let id = members.as_ref().and_then(|members| members.get("requestId"));
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = id.and_then(|id| open.remove(id)) {
-            // The request's receiver goes with the task: the stage sees that it was left.
-            task.abort();
+            self.talk.take(&line);
         }
     }
 

@@ -1,11 +1,11 @@
 //! Children that break, lie and fall silent: a clear fault for one call, nothing for the others.
 
 use harness::scripted::{Step, What};
+use harness::start::soon;
 
-use super::Wire::{
-    InProcess, LegacyEvents, LegacyHttp, LegacyProcess, ModernEvents, ModernProcess,
-};
-use super::{ALL, OVER_HTTP, code, does};
+use super::Wire::{InProcess, LegacyEvents, LegacyHttp, LegacyWebSocket};
+use super::Wire::{ModernEvents, ModernWebSocket};
+use super::{ALL, ON_A_CHANNEL, OVER_HTTP, code, does};
 
 #[tokio::test]
 async fn c070_a_broken_answer_to_a_tool_call_is_told_and_never_asked_for_again() {
@@ -45,7 +45,7 @@ async fn a_silent_child_costs_only_its_own_call_and_that_within_its_time() {
 #[tokio::test]
 async fn answers_to_what_nobody_asked_are_not_taken_for_others() {
     let wrong = r#"{"content":[{"type":"text","text":"wrong"}]}"#.to_owned();
-    for wire in [ModernProcess, LegacyProcess, ModernEvents, LegacyEvents] {
+    for wire in ON_A_CHANNEL.into_iter().chain([ModernEvents, LegacyEvents]) {
         for id in ["999999", "\"x\"", "0"] {
             let steps = [Step::AnswerAs(id.to_owned(), wrong.clone()), Step::Usual];
             let play = wire.play("", does(&steps)).await;
@@ -53,7 +53,7 @@ async fn answers_to_what_nobody_asked_are_not_taken_for_others() {
             assert!(answer.contains("t {}"), "{wire:?} {id}: {answer}");
         }
     }
-    for wire in [ModernProcess, LegacyProcess] {
+    for wire in ON_A_CHANNEL {
         let steps = [Step::AnswerAs("999999".to_owned(), wrong.clone()), Step::Hang];
         let play = wire.play("timeout = \"1s\"\n", does(&steps)).await;
         assert_eq!(code(&play.call("m_t").await), "TIMEOUT", "{wire:?}");
@@ -63,7 +63,7 @@ async fn answers_to_what_nobody_asked_are_not_taken_for_others() {
 #[tokio::test]
 async fn a_second_answer_is_left_aside() {
     let second = r#"{"content":[{"type":"text","text":"second"}]}"#.to_owned();
-    for wire in [ModernProcess, LegacyProcess, ModernEvents, LegacyEvents, InProcess] {
+    for wire in ON_A_CHANNEL.into_iter().chain([ModernEvents, LegacyEvents, InProcess]) {
         let play = wire.play("", does(&[Step::Usual, Step::Answer(second.clone())])).await;
         for _ in 0..3 {
             assert!(play.call("m_t").await.contains("t {}"), "{wire:?}");
@@ -73,8 +73,8 @@ async fn a_second_answer_is_left_aside() {
 }
 
 #[tokio::test]
-async fn garbage_before_an_answer_does_not_take_it_away_from_a_process() {
-    for wire in [ModernProcess, LegacyProcess] {
+async fn garbage_before_an_answer_does_not_take_it_away_on_a_channel() {
+    for wire in ON_A_CHANNEL {
         for garbage in
             ["Listening on port 3000", "{", "[1,", "\u{1}\u{2}", "", "{\"jsonrpc\":\"2.0\"}"]
         {
@@ -99,11 +99,33 @@ async fn garbage_in_the_place_of_an_answer_over_http_is_a_clear_fault() {
 
 #[tokio::test]
 async fn a_result_beyond_the_bound_is_refused_and_the_next_one_served() {
-    for wire in ALL.into_iter().filter(|wire| *wire != InProcess) {
+    let skipped = [InProcess, ModernWebSocket, LegacyWebSocket];
+    for wire in ALL.into_iter().filter(|wire| !skipped.contains(wire)) {
         let keys = "result_bytes_max = \"64KiB\"\n";
         let play = wire.play(keys, does(&[Step::Huge(200 * 1024)])).await;
         assert_eq!(code(&play.call("m_t").await), "BAD_ANSWER", "{wire:?}");
         assert!(play.call("m_well").await.contains("well {}"), "{wire:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_bound_is_named_and_costs_its_connection_alone() {
+    for wire in [ModernWebSocket, LegacyWebSocket] {
+        let keys = "result_bytes_max = \"64KiB\"\n";
+        let play = wire.play(keys, does(&[Step::Huge(200 * 1024)])).await;
+        let answer = play.call("m_t").await;
+        assert_eq!(code(&answer), "OUTCOME_UNKNOWN", "{wire:?}: {answer}");
+        assert!(answer.contains("result_bytes_max is 65536"), "{wire:?}: {answer}");
+        let director = play.director("m");
+        assert_eq!(director.count(What::Executed, "tools/call").await, 1, "{wire:?}");
+        // The mount connects again by itself.
+        director.saw_times(2, What::Request, "tools/list").await;
+        let well = async {
+            while !play.call("m_well").await.contains("well {}") {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("a call after the connection was lost", well).await;
     }
 }
 

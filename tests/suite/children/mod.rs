@@ -17,6 +17,10 @@ enum Wire {
     InProcess,
     ModernProcess,
     LegacyProcess,
+    ModernSocket,
+    LegacySocket,
+    ModernWebSocket,
+    LegacyWebSocket,
     ModernHttp,
     ModernEvents,
     LegacyHttp,
@@ -24,15 +28,30 @@ enum Wire {
 }
 
 use Wire::{InProcess, LegacyEvents, LegacyHttp, LegacyProcess};
+use Wire::{LegacySocket, LegacyWebSocket, ModernSocket, ModernWebSocket};
 use Wire::{ModernEvents, ModernHttp, ModernProcess};
 
-const ALL: [Wire; 7] =
-    [InProcess, ModernProcess, LegacyProcess, ModernHttp, ModernEvents, LegacyHttp, LegacyEvents];
+const ALL: [Wire; 11] = [
+    InProcess,
+    ModernProcess,
+    LegacyProcess,
+    ModernSocket,
+    LegacySocket,
+    ModernWebSocket,
+    LegacyWebSocket,
+    ModernHttp,
+    ModernEvents,
+    LegacyHttp,
+    LegacyEvents,
+];
+/// Those on which all calls share one channel.
+const ON_A_CHANNEL: [Wire; 6] =
+    [ModernProcess, LegacyProcess, ModernSocket, LegacySocket, ModernWebSocket, LegacyWebSocket];
 const OVER_HTTP: [Wire; 4] = [ModernHttp, ModernEvents, LegacyHttp, LegacyEvents];
 
 impl Wire {
     fn is_legacy(self) -> bool {
-        matches!(self, LegacyProcess | LegacyHttp | LegacyEvents)
+        matches!(self, LegacyProcess | LegacySocket | LegacyWebSocket | LegacyHttp | LegacyEvents)
     }
 
     /// A mount `m` with this child, beside a mount `other` with a tool `t`.
@@ -46,6 +65,8 @@ impl Wire {
         let cast = match self {
             InProcess => cast.in_process("m", keys, script),
             ModernProcess | LegacyProcess => cast.process("m", keys, PROGRAM, script).await,
+            ModernSocket | LegacySocket => cast.unix_socket("m", keys, script).await,
+            ModernWebSocket | LegacyWebSocket => cast.web_socket("m", keys, script).await,
             _ => cast.http("m", keys, script).await,
         };
         cast.start().await

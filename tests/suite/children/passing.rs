@@ -4,10 +4,9 @@ use harness::client::modern;
 use harness::scripted::{Play, Step, What, at, member, string};
 use harness::start::soon;
 
-use super::Wire::{
-    InProcess, LegacyEvents, LegacyProcess, ModernEvents, ModernHttp, ModernProcess,
-};
-use super::{ALL, code, does};
+use super::Wire::{InProcess, LegacyEvents, LegacyProcess, LegacySocket, LegacyWebSocket};
+use super::Wire::{ModernEvents, ModernHttp, ModernProcess, ModernSocket, ModernWebSocket};
+use super::{ALL, ON_A_CHANNEL, code, does};
 
 #[tokio::test]
 async fn an_answer_byte_by_byte_is_an_answer() {
@@ -71,7 +70,7 @@ async fn c138_a_client_that_leaves_cancels_the_call_at_its_child_on_each_wire() 
         let play = wire.play("", does(&[Step::Progress(1), Step::Hang])).await;
         drop(watched(&play).await);
         let director = play.director("m");
-        if wire.is_legacy() || wire == ModernProcess {
+        if wire.is_legacy() || ON_A_CHANNEL.contains(&wire) {
             let told = director.saw(What::Notification, "notifications/cancelled").await;
             let call = &director.requests("tools/call").await[0];
             assert_eq!(member(&told.params, "requestId").as_deref(), Some(&*call.id), "{wire:?}");
@@ -98,7 +97,7 @@ async fn progress_puts_off_the_silence_but_not_the_end() {
 #[tokio::test]
 async fn c009_no_response_is_written_to_a_modern_child() {
     let ask = r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#.to_owned();
-    for wire in [ModernProcess, ModernEvents] {
+    for wire in [ModernProcess, ModernSocket, ModernWebSocket, ModernEvents] {
         let play = wire.play("", does(&[Step::Garbage(ask.clone()), Step::Usual])).await;
         assert!(play.call("m_t").await.contains("t {}"), "{wire:?}");
         let seen = play.director("m").seen().await;
@@ -138,7 +137,7 @@ async fn c003_ids_towards_a_child_are_never_used_twice() {
 #[tokio::test]
 async fn c008_a_question_of_a_legacy_child_never_reaches_a_modern_client_as_a_request() {
     let ask = r#"{"jsonrpc":"2.0","id":99,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}"#;
-    for wire in [LegacyProcess, LegacyEvents] {
+    for wire in [LegacyProcess, LegacySocket, LegacyWebSocket, LegacyEvents] {
         let play = wire.play("", does(&[Step::Garbage(ask.to_owned()), Step::Usual])).await;
         let mut answer = play.send("/mcp", "tools/call", r#"{"name":"m_t"}"#).await;
         while let Some(message) = answer.message().await {

@@ -2,12 +2,13 @@
 
 use harness::scripted::{Cast, Script, Step, What, string};
 
-use super::Wire::{LegacyHttp, LegacyProcess, ModernHttp, ModernProcess};
-use super::{asked, code, speaks};
+use super::Wire::{LegacyHttp, LegacyProcess, LegacySocket, LegacyWebSocket};
+use super::Wire::{ModernHttp, ModernProcess};
+use super::{ON_A_CHANNEL, asked, code, speaks};
 
 #[tokio::test]
 async fn c037_a_process_is_asked_what_it_is_before_anything_else() {
-    for wire in [ModernProcess, LegacyProcess, ModernHttp, LegacyHttp] {
+    for wire in ON_A_CHANNEL.into_iter().chain([ModernHttp, LegacyHttp]) {
         let play = wire.play("", Script::modern().tool("t")).await;
         let asked = asked(&play).await;
         assert_eq!(asked[0], "server/discover", "{wire:?}");
@@ -33,10 +34,12 @@ async fn c038_a_silent_or_dying_process_is_greeted() {
         vec![Step::Break],
         vec![Step::Answer("{}".to_owned())],
     ] {
-        let script = Script::modern().tool("t").on("server/discover", &steps);
-        let play = LegacyProcess.play("probe_wait = \"100ms\"\n", script).await;
-        assert_eq!(speaks(&play).await, "legacy 2025-11-25", "{steps:?}");
-        assert!(play.call("m_t").await.contains("t {}"), "{steps:?}");
+        for wire in [LegacyProcess, LegacySocket, LegacyWebSocket] {
+            let script = Script::modern().tool("t").on("server/discover", &steps);
+            let play = wire.play("probe_wait = \"100ms\"\n", script).await;
+            assert_eq!(speaks(&play).await, "legacy 2025-11-25", "{wire:?} {steps:?}");
+            assert!(play.call("m_t").await.contains("t {}"), "{wire:?} {steps:?}");
+        }
     }
 }
 

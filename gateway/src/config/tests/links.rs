@@ -1,8 +1,11 @@
 //! The way to a child: its kind, programs, URLs, headers, variables.
 
+use std::path::Path;
+
 use expect_test::expect;
 
-use super::{Given, check, check_warnings};
+use super::super::LinkConfig;
+use super::{Given, check, check_warnings, load_given};
 
 #[test]
 fn a_mount_with_two_children() {
@@ -79,20 +82,20 @@ timeout_connect = \"5s\"
     check_warnings(
         &Given { text, ..Given::default() },
         expect![[r#"
-        routing.toml:3:1: mounts.docs.probe_wait: this belongs to a child with `command`; this one has `url`
-         3 | probe_wait = "1s"
-           | ^^^^^^^^^^
-           = it has no effect here: remove it
+            routing.toml:3:1: mounts.docs.probe_wait: a child over HTTP answers the probe or fails
+             3 | probe_wait = "1s"
+               | ^^^^^^^^^^
+               = it has no effect here: remove it
 
-        routing.toml:7:1: mounts.notes.era: a compiled-in child has no era
-         7 | era = "legacy"
-           | ^^^
-           = it has no effect here: remove it
+            routing.toml:7:1: mounts.notes.era: a compiled-in child has no era
+             7 | era = "legacy"
+               | ^^^
+               = it has no effect here: remove it
 
-        routing.toml:8:1: mounts.notes.timeout_connect: this belongs to a child with `url`; this one has `in_process`
-         8 | timeout_connect = "5s"
-           | ^^^^^^^^^^^^^^^
-           = it has no effect here: remove it"#]],
+            routing.toml:8:1: mounts.notes.timeout_connect: this belongs to a child with `url`; this one has `in_process`
+             8 | timeout_connect = "5s"
+               | ^^^^^^^^^^^^^^^
+               = it has no effect here: remove it"#]],
     );
 }
 
@@ -159,7 +162,7 @@ fn what_is_not_replaced_is_not_taken_literally() {
 fn urls_that_are_none() {
     let text = "\
 [mounts.a]
-url = \"wss://live.example.com/mcp\"
+url = \"http+unix:///run/mcp.sock\"
 [mounts.b]
 url = \"example.com/mcp\"
 [mounts.c]
@@ -167,45 +170,93 @@ url = \"ftp://user:hunter2@example.com/x?token=hunter2\"
 [mounts.d]
 url = \"https:///mcp\"
 [mounts.e]
-url = \"unix:///run/mcp.sock\"
+url = \"unix://host/run/mcp.sock\"
 [mounts.f]
 url = \"https://example.com/a b\"
+[mounts.g]
+url = \"wss:///mcp\"
+[mounts.h]
+url = \"unix:\"
+[mounts.i]
+url = \"unix:/run/mcp.sock\"
+headers = { X = \"y\" }
 ";
     check(
         text,
         expect![[r#"
-        routing.toml:2:7: mounts.a.url: children over `wss:` cannot be mounted yet
-         2 | url = "wss://live.example.com/mcp"
-           |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-           = if the server also speaks HTTP, write its https: URL
+            routing.toml:2:7: mounts.a.url: HTTP over a Unix socket is not spoken to children
+             2 | url = "http+unix:///run/mcp.sock"
+               |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               = for a child that reads and writes lines on a socket, write unix:/path
 
-        routing.toml:4:7: mounts.b.url: expected a URL such as "https://host/mcp", found "example.com/mcp"
-         4 | url = "example.com/mcp"
-           |       ^^^^^^^^^^^^^^^^^
-           = write "https://example.com/mcp"
+            routing.toml:4:7: mounts.b.url: expected a URL such as "https://host/mcp", found "example.com/mcp"
+             4 | url = "example.com/mcp"
+               |       ^^^^^^^^^^^^^^^^^
+               = write "https://example.com/mcp"
 
-        routing.toml:6:7: mounts.c.url: expected an http: or https: URL, found "ftp://example.com/x"
-         6 | url = "…"
-           |       ^^^
-           = write https://host/path
+            routing.toml:6:7: mounts.c.url: expected an http:, https:, ws:, wss: or unix: URL, found "ftp://example.com/x"
+             6 | url = "…"
+               |       ^^^
+               = write https://host/path
 
-        routing.toml:8:7: mounts.d.url: "https:///mcp" is not a URL of a server
-         8 | url = "https:///mcp"
-           |       ^^^^^^^^^^^^^^
-           = write https://host/path
+            routing.toml:8:7: mounts.d.url: "https:///mcp" is not a URL of a server
+             8 | url = "https:///mcp"
+               |       ^^^^^^^^^^^^^^
+               = write https://host/path
 
-        routing.toml:10:7: mounts.e.url: children over `unix:` cannot be mounted yet
-         10 | url = "unix:///run/mcp.sock"
-            |       ^^^^^^^^^^^^^^^^^^^^^^
-            = if the server also speaks HTTP, write its https: URL
+            routing.toml:10:7: mounts.e.url: "unix://host/run/mcp.sock" is not the path of a socket
+             10 | url = "unix://host/run/mcp.sock"
+                |       ^^^^^^^^^^^^^^^^^^^^^^^^^^
+                = write unix:/path/of/the.sock
 
-        routing.toml:12:7: mounts.f.url: "https://example.com/a b" is not a URL of a server
-         12 | url = "https://example.com/a b"
-            |       ^^^^^^^^^^^^^^^^^^^^^^^^^
-            = write https://host/path
+            routing.toml:12:7: mounts.f.url: "https://example.com/a b" is not a URL of a server
+             12 | url = "https://example.com/a b"
+                |       ^^^^^^^^^^^^^^^^^^^^^^^^^
+                = write https://host/path
 
-        6 problems"#]],
+            routing.toml:14:7: mounts.g.url: "wss:///mcp" is not a URL of a server
+             14 | url = "wss:///mcp"
+                |       ^^^^^^^^^^^^
+                = write wss://host/path
+
+            routing.toml:16:7: mounts.h.url: "unix:" is not the path of a socket
+             16 | url = "unix:"
+                |       ^^^^^^^
+                = write unix:/path/of/the.sock
+
+            routing.toml:18:7: mounts.i.url: a Unix socket carries lines, which take no `headers`
+             18 | url = "unix:/run/mcp.sock"
+                |       ^^^^^^^^^^^^^^^^^^^^
+                = remove them
+
+            9 problems"#]],
     );
+}
+
+#[test]
+fn urls_of_each_way() {
+    let text = "\
+[mounts.a]
+url = \"wss://live.example.com/mcp\"
+headers = { X = \"y\" }
+probe_wait = \"1s\"
+[mounts.b]
+url = \"unix:/run/mcp.sock\"
+[mounts.c]
+url = \"unix:///run/mcp.sock\"
+[mounts.d]
+url = \"unix:run/mcp.sock\"
+";
+    let config = load_given(&Given { text, ..Given::default() }).unwrap().config;
+    let path = |at: usize| match &config.mounts[at].link {
+        LinkConfig::Unix { path } => path.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(&config.mounts[0].link, LinkConfig::WebSocket { shown, headers, .. }
+        if shown == "wss://live.example.com/mcp" && headers.len() == 1));
+    assert_eq!(path(1), Path::new("/run/mcp.sock"));
+    assert_eq!(path(2), Path::new("/run/mcp.sock"));
+    assert!(path(3).ends_with("run/mcp.sock"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(super) fn unreachable(mount: &Arc<str>, why: &str) -> Fault {
 }
 
 /// The child wants a credential. What it says about that is for the gateway alone (check 201).
-pub(super) fn unauthorized(mount: &Arc<str>, status: StatusCode) -> Fault {
+pub(in crate::connect) fn unauthorized(mount: &Arc<str>, status: StatusCode) -> Fault {
     let why = format!("it wants another credential (HTTP {})", status.as_u16());
     refused(mount, &why, None, true)
 }

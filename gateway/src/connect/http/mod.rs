@@ -3,6 +3,7 @@
 mod settings;
 mod dial;
 mod probe;
+mod connector;
 mod client;
 mod answer;
 mod sse;
@@ -17,7 +18,9 @@ mod stream;
 mod subscriptions;
 mod questions;
 
+pub(super) use connector::{Connector, connector, why_not_connected};
 pub use dial::HttpDial;
+pub(super) use faults::unauthorized;
 pub use settings::HttpSettings;
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::super::legacy::Legacy;
-use super::super::wire::Lines;
+use super::super::wire::Cable;
 use super::{Child, call_back, wired, word};
 use crate::call::{Event, Fault, List, NOTICES_QUEUED_MAX};
 
 const ROOM: usize = 64 << 10;
 
-async fn greeted(capabilities: Value) -> (Legacy, Lines, Child, mpsc::Receiver<Event>) {
+async fn greeted(capabilities: Value) -> (Legacy, Cable, Child, mpsc::Receiver<Event>) {
     let (lines, mut child, _) = wired(ROOM);
     let (events, out) = mpsc::channel(8);
     let greeting = Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events);

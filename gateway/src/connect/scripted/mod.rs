@@ -16,7 +16,7 @@ use tokio::io::{
     AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf, duplex, split,
 };
 
-use super::wire::{LastWords, LineSettings, Lines};
+use super::wire::{Cable, CableSettings, LastWords};
 use crate::call::{Backchannel, Call, Caller, Kind, Notice};
 
 /// The longest message that a wire of the tests reads.
@@ -29,17 +29,17 @@ pub(super) struct Child {
 }
 
 /// A wire, its child, and what was noted beside the protocol.
-pub(super) fn wired(pipe_bytes: usize) -> (Lines, Child, Arc<LastWords>) {
+pub(super) fn wired(pipe_bytes: usize) -> (Cable, Child, Arc<LastWords>) {
     let (ours, theirs) = duplex(pipe_bytes);
     let (reader, writer) = split(ours);
     let words = Arc::new(LastWords::default());
-    let settings = LineSettings {
+    let settings = CableSettings {
         mount: "m".into(),
         message_bytes_max: MESSAGE_BYTES_MAX,
         words: words.clone(),
         obituary: None,
     };
-    let lines = Lines::open(reader, writer, settings);
+    let lines = Cable::lines(reader, writer, settings);
     let (reader, writer) = split(theirs);
     (lines, Child { lines: BufReader::new(reader).lines(), writer }, words)
 }

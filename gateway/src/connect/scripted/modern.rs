@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::super::modern::Modern;
-use super::super::wire::Lines;
+use super::super::wire::Cable;
 use super::{Child, call_back, raw, wired, word};
 use crate::call::{About, Call, Event, List};
 
@@ -18,7 +18,7 @@ const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 async fn started(
     capabilities: Value,
     child: impl AsyncFnOnce(&mut Child),
-) -> (Modern, Lines, Child, mpsc::Receiver<Event>) {
+) -> (Modern, Cable, Child, mpsc::Receiver<Event>) {
     let (lines, mut peer, _) = wired(ROOM);
     let (events, out) = mpsc::channel(8);
     let capabilities = ServerCapabilities::read(&raw(&capabilities)).unwrap();
@@ -28,7 +28,7 @@ async fn started(
     (modern, lines, peer, out)
 }
 
-async fn plain() -> (Modern, Lines, Child) {
+async fn plain() -> (Modern, Cable, Child) {
     let (modern, lines, child, _) = started(json!({"tools": {}}), async |_| {}).await;
     (modern, lines, child)
 }

@@ -1,17 +1,15 @@
 //! The framing of pipes and sockets: one message a line, in both directions bounded.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::overlong::{self, TAIL_BYTES};
-use super::{LastWords, Outgoing, Wire};
+use super::{Cable, CableSettings, Outgoing, Wire};
 use crate::call::Future;
 
 /// Messages written with one system call when they wait.
@@ -24,62 +22,29 @@ const READ_BYTES: usize = 64 << 10;
 /// way round, what a dead process wrote last is waited for.
 const REASON_WAIT: Duration = Duration::from_millis(250);
 
-/// A [`Wire`] over a byte stream, with the tasks that move its bytes. Dropping it ends both.
-pub(in crate::connect) struct Lines {
-    /// The connection.
-    pub(in crate::connect) wire: Arc<Wire>,
-    stop: CancellationToken,
-    _tasks: JoinSet<()>,
-}
-
-/// What a stream is opened with.
-pub(in crate::connect) struct LineSettings {
-    /// Whose connection it is, for faults.
-    pub(in crate::connect) mount: Arc<str>,
-    /// The longest line that is read.
-    pub(in crate::connect) message_bytes_max: usize,
-    /// Where oddities are noted.
-    pub(in crate::connect) words: Arc<LastWords>,
-    /// Resolves with a reason when the peer is known to have ended, before or after the stream.
-    pub(in crate::connect) obituary: Option<Future<'static, String>>,
-}
-
-impl Lines {
-    /// Starts the reading and the writing task.
-    pub(in crate::connect) fn open(
+impl Cable {
+    /// A wire over a byte stream: starts the reading and the writing task.
+    pub(in crate::connect) fn lines(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
-        settings: LineSettings,
+        settings: CableSettings,
     ) -> Self {
-        let (wire, queue) = Wire::new(settings.mount, settings.words);
-        let stop = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        let (reading, writing) = (wire.clone(), wire.clone());
         let (max, obituary) = (settings.message_bytes_max, settings.obituary);
-        tasks.spawn(async move {
+        let (mut cable, queue) = Self::laid(settings.mount, settings.words);
+        let (reading, writing) = (cable.wire.clone(), cable.wire.clone());
+        cable.tasks.spawn(async move {
             let why = read_to_end(&reading, reader, max, obituary).await;
             reading.end(&why);
         });
-        let stopped = stop.clone();
-        tasks.spawn(async move {
+        let stopped = cable.stop.clone();
+        cable.tasks.spawn(async move {
             let written = write_lines(&writing, queue, writer, &stopped).await;
             if let Err(fault) = written {
                 tokio::time::sleep(REASON_WAIT).await;
                 writing.end(&format!("it no longer takes messages ({fault})"));
             }
         });
-        Self { wire, stop, _tasks: tasks }
-    }
-
-    /// Closes the writing side behind what is queued; what the peer still says is read on.
-    pub(in crate::connect) fn hang_up(&self) {
-        self.stop.cancel();
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        self.wire.end("the gateway closed the connection");
+        cable
     }
 }
 

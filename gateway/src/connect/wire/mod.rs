@@ -2,7 +2,9 @@
 
 mod words;
 mod overlong;
+mod cable;
 mod lines;
+mod frames;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +19,7 @@ use protocol::method::notice;
 use protocol::{ErrorObject, Method, Raw, meta};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(super) use lines::{LineSettings, Lines};
+pub(super) use cable::{Cable, CableSettings};
 pub(super) use words::LastWords;
 
 use super::dialect::bad_answer;
