@@ -182,7 +182,8 @@ table! {
     TIMEOUT_START = "timeout_start", Kind::Time(1, HOUR), "\"30s\"",
         "child process: from its start to the end of the handshake";
     PROBE_WAIT = "probe_wait", Kind::Time(1, 5 * MINUTE), "\"3s\"",
-        "process, socket, WebSocket: silence after which it counts as legacy; shorter than the time to start or connect";
+        "process, socket, WebSocket: silence after which it counts as legacy; shorter than the \
+        time to start or connect";
     CALLS_IN_FLIGHT_MAX = "calls_in_flight_max", Kind::Count(1, 100_000), "256",
         "calls at a time to this child";
     CALLS_QUEUED_MAX = "calls_queued_max", Kind::Count(0, 100_000), "256",

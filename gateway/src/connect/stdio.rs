@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::EraPin;
 use super::process::Process;
 use super::wire::{Cable, CableSettings, LastWords};
-use super::wired::{Carrier, Meeting, Open};
+use super::wired::{Carrier, Meeting, Open, Opened};
 use crate::call::{Dial, Event, Fault, Future, Link};
 
 /// How many of the last words go to the log with a fault.
@@ -82,7 +82,7 @@ impl StdioDial {
 }
 
 impl Open for Way {
-    fn open(&self) -> Future<'_, Result<(Cable, Box<dyn Carrier>), Fault>> {
+    fn open(&self) -> Future<'_, Result<Opened, Fault>> {
         Box::pin(async {
             let (process, pipes) = Process::start(&self.settings, self.words.clone()).await?;
             let settings = CableSettings {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::EraPin;
 use super::unreachable::unreachable;
 use super::wire::{Cable, CableSettings, LastWords};
-use super::wired::{Carrier, Meeting, NoCarrier, Open};
+use super::wired::{Carrier, Meeting, NoCarrier, Open, Opened};
 use crate::call::{Dial, Event, Fault, Future, Link};
 
 /// What is known of a child behind a Unix socket.
@@ -70,7 +70,7 @@ impl Way {
 }
 
 impl Open for Way {
-    fn open(&self) -> Future<'_, Result<(Cable, Box<dyn Carrier>), Fault>> {
+    fn open(&self) -> Future<'_, Result<Opened, Fault>> {
         Box::pin(async {
             let (reader, writer) = self.connect().await?.into_split();
             let settings = CableSettings {

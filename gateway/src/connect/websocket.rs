@@ -1,4 +1,4 @@
-//! Children over WebSocket: the subprotocol `mcp`, one message a text frame, as on a process's pipes.
+//! Children over WebSocket: the subprotocol `mcp`, one message a text frame, as on pipes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tower::{Service, ServiceExt};
 use super::http::{Connector, HttpSettings, connector, unauthorized, why_not_connected};
 use super::unreachable::unreachable;
 use super::wire::{Cable, CableSettings, LastWords};
-use super::wired::{Carrier, Meeting, NoCarrier, Open};
+use super::wired::{Carrier, Meeting, NoCarrier, Open, Opened};
 use crate::call::{Dial, Event, Fault, Future, Link};
 
 /// The subprotocol by which servers know that MCP is spoken.
@@ -119,7 +119,7 @@ impl Way {
 }
 
 impl Open for Way {
-    fn open(&self) -> Future<'_, Result<(Cable, Box<dyn Carrier>), Fault>> {
+    fn open(&self) -> Future<'_, Result<Opened, Fault>> {
         Box::pin(async {
             let settings = CableSettings {
                 mount: self.settings.mount.clone(),

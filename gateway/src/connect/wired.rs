@@ -32,10 +32,13 @@ impl Carrier for NoCarrier {
     }
 }
 
+/// A way to a child: the cable and what carries it.
+pub(super) type Opened = (Cable, Box<dyn Carrier>);
+
 /// Opens a way to a child, on which nothing was said yet.
 pub(super) trait Open: Send + Sync {
     /// Opens one.
-    fn open(&self) -> Future<'_, Result<(Cable, Box<dyn Carrier>), Fault>>;
+    fn open(&self) -> Future<'_, Result<Opened, Fault>>;
 }
 
 /// How a child on wires is begun with, and what was learnt of it.

@@ -1,6 +1,6 @@
 //! A child whose every word is written down in a script: it answers, waits, lies, breaks and dies
-//! as told, and remembers all that it received. It speaks either era over pipes and sockets, over HTTP
-//! and WebSocket, and in this process.
+//! as told, and remembers all that it received. It speaks either era over pipes and sockets, over
+//! HTTP and WebSocket, and in this process.
 
 mod script;
 mod seen;

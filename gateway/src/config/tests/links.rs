@@ -173,13 +173,6 @@ url = \"https:///mcp\"
 url = \"unix://host/run/mcp.sock\"
 [mounts.f]
 url = \"https://example.com/a b\"
-[mounts.g]
-url = \"wss:///mcp\"
-[mounts.h]
-url = \"unix:\"
-[mounts.i]
-url = \"unix:/run/mcp.sock\"
-headers = { X = \"y\" }
 ";
     check(
         text,
@@ -214,22 +207,40 @@ headers = { X = \"y\" }
                 |       ^^^^^^^^^^^^^^^^^^^^^^^^^
                 = write https://host/path
 
-            routing.toml:14:7: mounts.g.url: "wss:///mcp" is not a URL of a server
-             14 | url = "wss:///mcp"
-                |       ^^^^^^^^^^^^
-                = write wss://host/path
+            6 problems"#]],
+    );
+}
 
-            routing.toml:16:7: mounts.h.url: "unix:" is not the path of a socket
-             16 | url = "unix:"
-                |       ^^^^^^^
-                = write unix:/path/of/the.sock
+#[test]
+fn sockets_that_are_none() {
+    let text = "\
+[mounts.g]
+url = \"wss:///mcp\"
+[mounts.h]
+url = \"unix:\"
+[mounts.i]
+url = \"unix:/run/mcp.sock\"
+headers = { X = \"y\" }
+";
+    check(
+        text,
+        expect![[r#"
+        routing.toml:2:7: mounts.g.url: "wss:///mcp" is not a URL of a server
+         2 | url = "wss:///mcp"
+           |       ^^^^^^^^^^^^
+           = write wss://host/path
 
-            routing.toml:18:7: mounts.i.url: a Unix socket carries lines, which take no `headers`
-             18 | url = "unix:/run/mcp.sock"
-                |       ^^^^^^^^^^^^^^^^^^^^
-                = remove them
+        routing.toml:4:7: mounts.h.url: "unix:" is not the path of a socket
+         4 | url = "unix:"
+           |       ^^^^^^^
+           = write unix:/path/of/the.sock
 
-            9 problems"#]],
+        routing.toml:6:7: mounts.i.url: a Unix socket carries lines, which take no `headers`
+         6 | url = "unix:/run/mcp.sock"
+           |       ^^^^^^^^^^^^^^^^^^^^
+           = remove them
+
+        3 problems"#]],
     );
 }
 

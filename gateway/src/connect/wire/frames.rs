@@ -1,4 +1,4 @@
-//! The framing of WebSocket: one message a text frame, each end asked now and then whether it lives.
+//! The framing of WebSocket: one message a text frame, and pings in between.
 
 use std::pin::pin;
 use std::time::Duration;
