@@ -9,14 +9,14 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::modern::Modern;
-use super::super::wire::Lines;
+use super::super::wire::Cable;
 use super::{Child, call_back, raw, wired};
 use crate::call::{About, Event, Notice};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// A modern child without lists that change.
-async fn started() -> (Arc<Modern>, Lines, Child, mpsc::Receiver<Event>) {
+async fn started() -> (Arc<Modern>, Cable, Child, mpsc::Receiver<Event>) {
     let (lines, child, _) = wired(64 << 10);
     let (events, told) = mpsc::channel(8);
     let capabilities = ServerCapabilities::read(&raw(&json!({"resources": {}}))).unwrap();
