@@ -6,6 +6,7 @@ mod names;
 mod children;
 mod replicas;
 mod health;
+mod chaos;
 mod envelope;
 mod metadata;
 mod era;

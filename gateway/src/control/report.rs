@@ -1,7 +1,6 @@
 //! What operators see of the mounts: `/mounts`, `gateway check --connect`, the lines at start.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::call::Withheld;
 use crate::mount::{Mount, Position, ReplicaReport, Status};
@@ -60,9 +59,6 @@ pub struct MountReport {
     /// The last lines of a child process's standard error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_words: Vec<String>,
-    /// What a compiled-in child tells of itself: pools and the like.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub figures: Option<Value>,
 }
 
 /// One of several equal children.
@@ -181,6 +177,5 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
         },
         withheld: withheld.collect(),
         last_words: mount.last_words(),
-        figures: mount.figures().and_then(|raw| raw.read().ok()),
     }
 }

@@ -19,10 +19,24 @@ pub enum Order {
     Tell(String, String),
     /// Forget all sessions.
     Forget,
+    /// Over HTTP: behave so towards connections; those that are open end.
+    Plug(Plug),
     /// End with this code.
     Exit(i32),
     /// Say [`What::Synced`] with this number.
     Sync(u64),
+}
+
+/// How a child that listens behaves towards connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plug {
+    /// It takes them.
+    #[default]
+    In,
+    /// They are made, and nobody reads from them.
+    Deaf,
+    /// They are refused.
+    Out,
 }
 
 /// Directs one child. Clones direct the same one.
@@ -56,6 +70,11 @@ impl Director {
     /// Has the child forget its sessions.
     pub fn forget(&self) {
         (self.orders)(Order::Forget);
+    }
+
+    /// Over HTTP: has the child behave so towards connections.
+    pub fn plug(&self, plug: Plug) {
+        (self.orders)(Order::Plug(plug));
     }
 
     /// Has the process end with this code.

@@ -17,7 +17,7 @@ mod http;
 mod cast;
 
 pub use cast::{Cast, Play, at, elements, member, string};
-pub use director::{Director, Order};
+pub use director::{Director, Order, Plug};
 pub use http::HttpChild;
 pub use in_process::InProcessChild;
 pub use process::ProcessChild;

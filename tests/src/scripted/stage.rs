@@ -8,7 +8,7 @@ use protocol::{ErrorObject, Raw, envelope, meta};
 use tokio::sync::{mpsc, watch};
 
 use super::answers::{Usual, string_in};
-use super::director::Order;
+use super::director::{Order, Plug};
 use super::script::{Script, Step};
 use super::seen::{Seen, What, Witness};
 
@@ -52,6 +52,8 @@ enum Listener {
 pub(super) struct Stage {
     state: Mutex<State>,
     gates: watch::Sender<BTreeSet<String>>,
+    /// For who listens on behalf of the child.
+    pub(super) plug: watch::Sender<Plug>,
     pub(super) witness: Witness,
 }
 
@@ -81,8 +83,9 @@ impl Stage {
             sessions_given: 0,
         };
         let gates = watch::Sender::new(BTreeSet::new());
+        let plug = watch::Sender::new(Plug::In);
         witness.saw(Seen::new(What::Began, ""));
-        Arc::new(Self { state: Mutex::new(state), gates, witness })
+        Arc::new(Self { state: Mutex::new(state), gates, plug, witness })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -109,6 +112,9 @@ impl Stage {
             Order::Sync(number) => {
                 let synced = Seen { id: number.to_string(), ..Seen::new(What::Synced, "") };
                 self.witness.saw(synced);
+            }
+            Order::Plug(plug) => {
+                self.plug.send_replace(plug);
             }
             Order::Exit(_) => {}
         }

@@ -13,7 +13,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_scripted-child");
 
 /// A kind of wire and the era spoken on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
+pub(crate) enum Wire {
     InProcess,
     ModernProcess,
     LegacyProcess,
@@ -31,7 +31,7 @@ use Wire::{InProcess, LegacyEvents, LegacyHttp, LegacyProcess};
 use Wire::{LegacySocket, LegacyWebSocket, ModernSocket, ModernWebSocket};
 use Wire::{ModernEvents, ModernHttp, ModernProcess};
 
-const ALL: [Wire; 11] = [
+pub(crate) const ALL: [Wire; 11] = [
     InProcess,
     ModernProcess,
     LegacyProcess,
@@ -45,23 +45,28 @@ const ALL: [Wire; 11] = [
     LegacyEvents,
 ];
 /// Those on which all calls share one channel.
-const ON_A_CHANNEL: [Wire; 6] =
+pub(crate) const ON_A_CHANNEL: [Wire; 6] =
     [ModernProcess, LegacyProcess, ModernSocket, LegacySocket, ModernWebSocket, LegacyWebSocket];
-const OVER_HTTP: [Wire; 4] = [ModernHttp, ModernEvents, LegacyHttp, LegacyEvents];
+pub(crate) const OVER_HTTP: [Wire; 4] = [ModernHttp, ModernEvents, LegacyHttp, LegacyEvents];
 
 impl Wire {
-    fn is_legacy(self) -> bool {
+    pub(crate) fn is_legacy(self) -> bool {
         matches!(self, LegacyProcess | LegacySocket | LegacyWebSocket | LegacyHttp | LegacyEvents)
     }
 
-    /// A mount `m` with this child, beside a mount `other` with a tool `t`.
-    async fn play(self, keys: &str, script: Script) -> Play {
-        let cast = Cast::new("").in_process("other", "", Script::modern().tool("t"));
+    /// The script with the manners of this wire.
+    pub(crate) fn dressed(self, script: Script) -> Script {
         let speaks = if self.is_legacy() { Speaks::Legacy } else { Speaks::Modern };
         let events = matches!(self, ModernEvents | LegacyEvents);
         let http =
             Http { events, session: self.is_legacy(), strict: !self.is_legacy(), standing: events };
-        let script = Script { speaks, http, ..script };
+        Script { speaks, http, ..script }
+    }
+
+    /// A mount `m` with this child, beside a mount `other` with a tool `t`.
+    pub(crate) async fn play(self, keys: &str, script: Script) -> Play {
+        let cast = Cast::new("").in_process("other", "", Script::modern().tool("t"));
+        let script = self.dressed(script);
         let cast = match self {
             InProcess => cast.in_process("m", keys, script),
             ModernProcess | LegacyProcess => cast.process("m", keys, PROGRAM, script).await,
