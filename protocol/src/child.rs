@@ -155,6 +155,12 @@ pub trait InProcess: Send + Sync + 'static {
     /// Answers one request with the raw `result` object or an error. Dropping the future cancels
     /// the request. A `subscriptions/listen` stays pending for as long as it is served.
     fn request(&self, request: ChildRequest) -> Sending<'static, Result<Raw, ErrorObject>>;
+
+    /// Figures for whoever operates the gateway, an object that is shown with the mount; without
+    /// secrets, and answered at once.
+    fn figures(&self) -> Option<Raw> {
+        None
+    }
 }
 
 /// Takes the notifications that a request causes.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the real tests run, beside this script and exactly as the lock files say:
 #   js/package-lock.json   official servers and both generations of the TypeScript SDK
+#   databases              PostgreSQL and Redis as Debian has them, unless they are there
 #   python/NAME.txt        one virtual environment `.venv-NAME` each: the versions do not fit together
 # A part that is there already, from the same lock file, is left alone. Give names to install only those.
 #
@@ -47,9 +48,34 @@ environment() {
     --timeout 60 --no-compile --require-hashes --no-deps --requirement "$2"
 }
 
-[ $# -gt 0 ] || set -- js mcp1 mcp16 mcp2 fastmcp
+# The tests start servers of their own; of the packages they need the programs only.
+databases() {
+  is_there() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || return 1
+    command -v psql >/dev/null 2>&1 && command -v redis-server >/dev/null 2>&1 && command -v redis-cli >/dev/null 2>&1
+  }
+  if is_there; then
+    return
+  fi
+  echo "install.sh: databases"
+  packages="postgresql redis-server"
+  as_root=
+  [ "$(id -u)" -eq 0 ] || as_root="sudo -n"
+  command -v apt-get >/dev/null 2>&1 || die "PostgreSQL and Redis are not there, and neither is apt-get: install them"
+  # shellcheck disable=SC2086
+  if ! DEBIAN_FRONTEND=noninteractive $as_root apt-get install --yes --quiet --no-install-recommends $packages >/dev/null; then
+    $as_root apt-get update --quiet >/dev/null
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install --yes --quiet --no-install-recommends $packages >/dev/null ||
+      die "apt-get install $packages fails (as root: apt-get install $packages)"
+  fi
+  is_there || die "PostgreSQL and Redis are not there although they were installed"
+}
+
+[ $# -gt 0 ] || set -- databases js mcp1 mcp16 mcp2 fastmcp
+[ "$*" != databases ] || { databases; exit; }
 for name in tools "$@"; do
   case $name in
+  databases) databases ;;
   js) part js/node_modules js/package-lock.json node javascript ;;
   *)
     [ -f "python/$name.txt" ] || die "expected js or the name of a file in python/, found $name"

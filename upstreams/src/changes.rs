@@ -22,12 +22,19 @@ pub struct Change {
     pub is_of_list: bool,
     /// The resources that read differently now.
     pub uris: Vec<String>,
+    /// Whether any resource may read differently now: nobody watched for a while.
+    pub is_of_anything: bool,
 }
 
 impl Change {
     /// One resource reads differently.
     pub fn of(uri: impl Into<String>) -> Self {
-        Self { is_of_list: false, uris: vec![uri.into()] }
+        Self { uris: vec![uri.into()], ..Self::default() }
+    }
+
+    /// Any resource may read differently.
+    pub fn of_anything() -> Self {
+        Self { is_of_anything: true, ..Self::default() }
     }
 }
 
@@ -62,8 +69,7 @@ impl Changes {
             let change = match change {
                 Ok(change) => change,
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    let uris = context.accepted().resource_subscriptions.clone();
-                    Change { is_of_list: true, uris: uris.unwrap_or_default() }
+                    Change { is_of_list: true, ..Change::of_anything() }
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             };
@@ -79,6 +85,12 @@ async fn send(context: &SubscriptionContext, change: Change) -> Result<(), Subsc
     let accepted = context.accepted();
     if change.is_of_list && accepted.resources_list_changed == Some(true) {
         context.sink().notify_resource_list_changed().await?;
+    }
+    if change.is_of_anything {
+        for uri in accepted.resource_subscriptions.iter().flatten() {
+            context.sink().notify_resource_updated(uri.clone()).await?;
+        }
+        return Ok(());
     }
     for uri in change.uris {
         if accepted.resource_subscriptions.as_ref().is_some_and(|uris| uris.contains(&uri)) {

@@ -59,6 +59,34 @@ codes! {
     Ragged = "RAGGED_SOURCE";
     /// A path that leaves the folders which the child may read.
     OutsideRoots = "OUTSIDE_ROOTS";
+    /// What the caller wants done is not understood, or refused, by the database.
+    Query = "QUERY_ERROR";
+    /// A change, where only reading is allowed.
+    ReadOnly = "READ_ONLY";
+    /// A rule of the data forbids it, or somebody else changed the same.
+    Conflict = "CONFLICT";
+    /// Whoever runs the gateway has not set what this needs.
+    Unconfigured = "NOT_CONFIGURED";
+    /// What is said to be a token is none.
+    TokenMalformed = "TOKEN_MALFORMED";
+    /// A token that nobody signed.
+    TokenUnsecured = "TOKEN_UNSECURED";
+    /// A token signed in a way that its key is not for.
+    TokenWrongAlgorithm = "TOKEN_WRONG_ALGORITHM";
+    /// A token that names a key which is not known.
+    TokenUnknownKey = "TOKEN_UNKNOWN_KEY";
+    /// A token that was not signed by a known key, or changed since.
+    TokenBadSignature = "TOKEN_BAD_SIGNATURE";
+    /// A token whose time is over.
+    TokenExpired = "TOKEN_EXPIRED";
+    /// A token whose time has not come.
+    TokenNotYetValid = "TOKEN_NOT_YET_VALID";
+    /// A token of somebody else.
+    TokenWrongIssuer = "TOKEN_WRONG_ISSUER";
+    /// A token for somebody else.
+    TokenWrongAudience = "TOKEN_WRONG_AUDIENCE";
+    /// A token that leaves out what it has to say.
+    TokenIncomplete = "TOKEN_INCOMPLETE";
     /// The child's own mistake.
     Internal = "INTERNAL_ERROR";
 }

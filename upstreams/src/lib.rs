@@ -13,11 +13,15 @@ mod who;
 mod options;
 mod notes;
 mod toolbox;
+mod data;
+mod auth;
 
 use std::sync::Arc;
 
 use protocol::{InProcess, Make};
 
+use auth::Auth;
+use data::Data;
 use notes::Notes;
 use toolbox::Toolbox;
 
@@ -35,7 +39,12 @@ pub use who::Who;
 ///
 /// Names are unique, short and lower-case; the order is that of the documentation.
 pub fn builtins() -> Vec<(&'static str, Arc<dyn Make>)> {
-    vec![("notes", plain(|| mount(Notes::new()))), ("toolbox", plain(|| mount(Toolbox::new())))]
+    vec![
+        ("notes", plain(|| mount(Notes::new()))),
+        ("toolbox", plain(|| mount(Toolbox::new()))),
+        ("data", options::with_figures(Data::new, Some(Data::figures))),
+        ("auth", with_options(Auth::new)),
+    ]
 }
 
 /// A child without options.

@@ -26,13 +26,26 @@ where
     O: DeserializeOwned + JsonSchema + 'static,
     S: ServerHandler,
 {
+    with_figures(make, None)
+}
+
+/// The same for a child with figures for whoever operates the gateway: pools and the like.
+pub(crate) fn with_figures<O, S>(
+    make: fn(O, &Path) -> Result<S, Vec<Violation>>,
+    figures: Option<fn(&S) -> Value>,
+) -> Arc<dyn Make>
+where
+    O: DeserializeOwned + JsonSchema + 'static,
+    S: ServerHandler,
+{
     let schema = LazyLock::new(Schema::of::<O> as fn() -> Schema);
-    Arc::new(WithOptions { schema, make, options: PhantomData })
+    Arc::new(WithOptions { schema, make, figures, options: PhantomData })
 }
 
 struct WithOptions<O, S> {
     schema: LazyLock<Schema>,
     make: fn(O, &Path) -> Result<S, Vec<Violation>>,
+    figures: Option<fn(&S) -> Value>,
     options: PhantomData<fn() -> O>,
 }
 
@@ -62,7 +75,10 @@ impl<O: DeserializeOwned + JsonSchema + 'static, S: ServerHandler> Make for With
 
     fn make(&self, options: &Options) -> Result<Arc<dyn InProcess>, Vec<Violation>> {
         let server = (self.make)(self.read(options)?, &options.folder)?;
-        Ok(crate::mount(server))
+        Ok(match self.figures {
+            None => crate::mount(server),
+            Some(figures) => crate::embed::mount_with_figures(server, figures),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use protocol::Raw;
 use tokio::sync::mpsc;
 
 use super::{About, Call, Fault, Future, Reply};
@@ -41,6 +42,11 @@ pub trait Dial: Send + Sync + 'static {
     /// The last lines that a child process wrote to standard error, oldest first; empty for
     /// children that have none.
     fn last_words(&self) -> Vec<String>;
+
+    /// What a compiled-in child tells of itself, an object: pools and the like.
+    fn figures(&self) -> Option<Raw> {
+        None
+    }
 }
 
 /// One live connection to a child.

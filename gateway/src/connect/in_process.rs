@@ -51,6 +51,10 @@ impl Dial for InProcessDial {
     fn last_words(&self) -> Vec<String> {
         Vec::new()
     }
+
+    fn figures(&self) -> Option<Raw> {
+        self.line.child.figures()
+    }
 }
 
 /// The child, and what makes its progress tokens unique.

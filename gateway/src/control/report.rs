@@ -1,6 +1,7 @@
 //! What operators see of the mounts: `/mounts`, `gateway check --connect`, the lines at start.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::call::Withheld;
 use crate::mount::{Mount, Position, ReplicaReport, Status};
@@ -59,6 +60,9 @@ pub struct MountReport {
     /// The last lines of a child process's standard error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_words: Vec<String>,
+    /// What a compiled-in child tells of itself: pools and the like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Value>,
 }
 
 /// One of several equal children.
@@ -177,5 +181,6 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
         },
         withheld: withheld.collect(),
         last_words: mount.last_words(),
+        figures: mount.figures().and_then(|raw| raw.read().ok()),
     }
 }

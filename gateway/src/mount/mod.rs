@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use protocol::Raw;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -145,6 +146,11 @@ impl Mount {
     /// The last lines that child processes wrote to standard error.
     pub fn last_words(&self) -> Vec<String> {
         self.replicas.iter().flat_map(|one| one.dial.last_words()).collect()
+    }
+
+    /// What its compiled-in child tells of itself.
+    pub fn figures(&self) -> Option<Raw> {
+        self.replicas.first()?.dial.figures()
     }
 
     /// How the mount is, and each change of that.

@@ -38,6 +38,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer, ServerHandler};
+use serde_json::Value;
 
 use self::lane::Lane;
 use self::line::{Line, Server};
@@ -66,14 +67,34 @@ const LINES_KEPT_MAX: usize = 32;
 ///
 /// Needs a tokio runtime when requests come, not before. Nothing runs until the first one.
 pub fn mount<S: ServerHandler>(server: S) -> Arc<dyn InProcess> {
-    Arc::new(Embedded(Arc::new(Embed::new(Arc::new(server)))))
+    Arc::new(Embedded { embed: Arc::new(Embed::new(Arc::new(server))), figures: None })
 }
 
-struct Embedded(Arc<Embed>);
+/// The same for a server with figures for whoever operates the gateway.
+pub(crate) fn mount_with_figures<S: ServerHandler>(
+    server: S,
+    figures: fn(&S) -> Value,
+) -> Arc<dyn InProcess> {
+    let server = Arc::new(server);
+    let own = server.clone();
+    let figures: Box<Figures> = Box::new(move || Raw::of(&figures(&own)));
+    Arc::new(Embedded { embed: Arc::new(Embed::new(server)), figures: Some(figures) })
+}
+
+type Figures = dyn Fn() -> Raw + Send + Sync;
+
+struct Embedded {
+    embed: Arc<Embed>,
+    figures: Option<Box<Figures>>,
+}
 
 impl InProcess for Embedded {
     fn request(&self, request: ChildRequest) -> Sending<'static, Result<Raw, ErrorObject>> {
-        Box::pin(self.0.clone().serve(request))
+        Box::pin(self.embed.clone().serve(request))
+    }
+
+    fn figures(&self) -> Option<Raw> {
+        self.figures.as_ref().map(|figures| figures())
     }
 }
 

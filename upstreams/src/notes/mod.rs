@@ -35,14 +35,14 @@ pub(super) struct Notes {
 
 /// The list of notes reads differently, and so does the index.
 fn of_list() -> Change {
-    Change { is_of_list: true, uris: vec![INDEX_URI.to_owned()] }
+    Change { is_of_list: true, uris: vec![INDEX_URI.to_owned()], ..Change::default() }
 }
 
 /// A note reads differently.
 fn of_note(id: u64, is_of_list: bool, is_of_index: bool) -> Change {
     let mut uris = vec![uri_of(id)];
     uris.extend(is_of_index.then(|| INDEX_URI.to_owned()));
-    Change { is_of_list, uris }
+    Change { is_of_list, uris, ..Change::default() }
 }
 
 fn uri_of(id: u64) -> String {

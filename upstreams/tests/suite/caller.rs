@@ -1,5 +1,6 @@
 //! Calls a child as the gateway does, and hears what comes back.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use protocol::{ChildRequest, ErrorObject, InProcess, Notify, Options, Raw, Sending};
@@ -57,6 +58,14 @@ impl Caller {
         let builtins = upstreams::builtins();
         let (_, make) = builtins.into_iter().find(|(known, _)| *known == name).unwrap();
         Self(make.make(&Options::default()).unwrap())
+    }
+
+    /// A child with options, whose relative paths are seen from `folder`.
+    pub(crate) fn with(name: &str, options: Value, folder: &Path) -> Self {
+        let builtins = upstreams::builtins();
+        let (_, make) = builtins.into_iter().find(|(known, _)| *known == name).unwrap();
+        let options = Options { values: Raw::of(&options), folder: folder.to_owned() };
+        Self(make.make(&options).unwrap_or_else(|wrong| panic!("{wrong:?}")))
     }
 
     /// Sends params as they are.

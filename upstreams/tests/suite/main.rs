@@ -12,3 +12,7 @@ mod notes;
 mod notes_resources;
 mod toolbox;
 mod toolbox_time;
+mod data;
+mod data_key_value;
+mod auth;
+mod documented;
