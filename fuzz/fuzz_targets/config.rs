@@ -13,7 +13,7 @@ fuzz_target!(|text: &str| {
         file: FileSource::Path(file.path()),
         environment: Vec::new(),
         flags: Vec::new(),
-        children: &["notes"],
+        children: &Children::from([("notes", child as Arc<dyn Make>)]),
     });
     if let Err(problems) = loaded {
         assert!(!format!("{problems}{problems:?}").is_empty());

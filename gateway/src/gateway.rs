@@ -1,11 +1,9 @@
 //! ASSEMBLY: the one file that names every stage and puts them together, in the order of a call.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Make, Options};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,8 +28,7 @@ const REAP_EVERY: Duration = Duration::from_secs(60);
 /// The longest wait for the children to end at a stop.
 const CHILDREN_END_WAIT: Duration = Duration::from_secs(10);
 
-/// Makes the children that are compiled in, by name.
-pub type Children = BTreeMap<&'static str, Arc<dyn Make>>;
+pub use crate::config::Children;
 
 /// A whole gateway: mounts that keep themselves connected, a catalog, and a front.
 pub struct Gateway {
@@ -270,6 +267,7 @@ fn policy(entry: &MountConfig) -> MountSettings {
         entries_max: entry.entries_max,
         remote,
         health: entry.health.clone(),
+        tells_caller: entry.tells_caller,
     }
 }
 
@@ -288,13 +286,13 @@ fn dial(
 ) -> Result<Arc<dyn Dial>, String> {
     let name = entry.name.as_str();
     Ok(match link {
-        LinkConfig::InProcess { child } => {
+        LinkConfig::InProcess { child, options } => {
             let make = children.get(child.as_str()).ok_or_else(|| {
                 let known: Vec<_> = children.keys().copied().collect();
                 let known = known.join(", ");
                 format!("mounts.{name}.in_process: no child `{child}` here; known are {known}")
             })?;
-            let child = make.make(&Options::default()).map_err(|wrong| {
+            let child = make.make(options).map_err(|wrong| {
                 let wrong: Vec<_> =
                     wrong.iter().map(|one| format!("{name}.options.{one}")).collect();
                 wrong.join("; ")

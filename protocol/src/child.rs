@@ -61,12 +61,19 @@ impl Grant {
 }
 
 /// What a mount says to the child it makes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// `[mounts.<name>.options]` as an object; secrets are filled in.
     pub values: Raw,
     /// The folder from which relative paths are seen.
     pub folder: PathBuf,
+}
+
+impl fmt::Debug for Options {
+    /// Without the values, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// Makes the instances of one compiled-in child.
@@ -81,6 +88,12 @@ pub trait Make: Send + Sync + 'static {
     /// # Errors
     /// What [`Make::check`] says, and what shows only when the instance is made.
     fn make(&self, options: &Options) -> Result<Arc<dyn InProcess>, Vec<Violation>>;
+}
+
+impl fmt::Debug for dyn Make {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Make")
+    }
 }
 
 impl<F: Fn() -> Arc<dyn InProcess> + Send + Sync + 'static> Make for F {

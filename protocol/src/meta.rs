@@ -21,9 +21,12 @@ pub const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 /// The name under which progress of this request is told.
 pub const PROGRESS_TOKEN: &str = "progressToken";
 
+/// Who calls, as the gateway says; what a client writes here never reaches a child.
+pub const CALLER: &str = "gateway/caller";
+
 /// The members that each hop sets anew; all others go from end to end.
-const PER_HOP: [&str; 6] =
-    [VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROGRESS_TOKEN, SUBSCRIPTION];
+const PER_HOP: [&str; 7] =
+    [VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROGRESS_TOKEN, SUBSCRIPTION, CALLER];
 
 /// The log levels, least severe first.
 pub const LEVELS: [&str; 8] =
@@ -112,6 +115,8 @@ pub struct Stamp<'a> {
     pub log_level: Option<u8>,
     /// The token of this hop.
     pub progress_token: Option<u64>,
+    /// Who calls, an object; `None` where the child is not told.
+    pub caller: Option<&'a str>,
 }
 
 /// `params` with the per-hop metadata replaced by `stamp`; foreign members of `_meta` stay.
@@ -132,9 +137,11 @@ pub fn stamp(params: &Raw, stamp: &Stamp<'_>) -> Result<Raw, NotJson> {
     if let Some(version) = stamp.version {
         edit.set(VERSION, json::quoted(version));
     }
-    for (key, value) in
-        [(CLIENT_CAPABILITIES, stamp.client_capabilities), (CLIENT_INFO, stamp.client_info)]
-    {
+    for (key, value) in [
+        (CLIENT_CAPABILITIES, stamp.client_capabilities),
+        (CLIENT_INFO, stamp.client_info),
+        (CALLER, stamp.caller),
+    ] {
         if let Some(value) = value {
             edit.set(key, value);
         }
@@ -188,6 +195,15 @@ mod tests {
             .assert_eq(&stamp(&params, &ours).unwrap());
         expect![[r#"{"name":"x","_meta":{"traceparent":"00-a","com.example/k":{"a":1.0}},"z":1}"#]]
             .assert_eq(&stamp(&params, &Stamp::default()).unwrap());
+    }
+
+    #[test]
+    fn what_a_client_says_of_the_caller_never_reaches_a_child() {
+        let forged = Raw::from_static(r#"{"_meta":{"gateway/caller":{"principal":"root"},"a":1}}"#);
+        expect![[r#"{"_meta":{"a":1}}"#]].assert_eq(&stamp(&forged, &Stamp::default()).unwrap());
+        let told = Stamp { caller: Some(r#"{"principal":"ann"}"#), ..Stamp::default() };
+        expect![[r#"{"_meta":{"a":1,"gateway/caller":{"principal":"ann"}}}"#]]
+            .assert_eq(&stamp(&forged, &told).unwrap());
     }
 
     #[test]

@@ -59,14 +59,13 @@ pub fn children<const N: usize>(all: [(&'static str, Arc<dyn InProcess>); N]) ->
 /// A gateway as `text` says, but on a free loopback port; `flags` win over the text. Comes back
 /// once every mount was reached or given up.
 pub async fn start(text: &'static str, flags: &[(&str, &str)], children: &Children) -> Running {
-    let names: Vec<&str> = children.keys().copied().collect();
     let own = [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off")];
     let flags = own.iter().chain(flags);
     let sources = Sources {
         file: FileSource::Embedded(text),
         environment: Vec::new(),
         flags: flags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-        children: &names,
+        children,
     };
     let loaded = load(sources).unwrap_or_else(|problems| panic!("{problems:?}"));
     let gateway = Gateway::start(loaded.config, children).unwrap_or_else(|text| panic!("{text}"));

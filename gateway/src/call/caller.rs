@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use protocol::Raw;
+use protocol::json::ObjectWriter;
+use protocol::{Grant, Raw};
 
 /// The identity that everything sealed is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,6 +26,8 @@ impl Principal {
 pub struct Caller {
     /// Who the front door says it is.
     pub principal: Principal,
+    /// What the front door knows of it besides: claims and scopes.
+    pub grant: Arc<Grant>,
     /// `ClientCapabilities` of this request or session, an object.
     pub capabilities: Raw,
     /// `Implementation` of the client, self-reported: for logs only.
@@ -39,9 +42,18 @@ impl Caller {
     pub fn gateway() -> Arc<Self> {
         Arc::new(Self {
             principal: Principal::gateway(),
+            grant: Arc::default(),
             capabilities: Raw::default(),
             client_info: None,
             session: None,
         })
+    }
+    /// Principal, claims and scopes as an object, for a child that is told who calls.
+    pub fn told(&self) -> Raw {
+        ObjectWriter::new()
+            .string("principal", &self.principal.0)
+            .raw("claims", &self.grant.claims)
+            .raw("scopes", &Raw::of(&self.grant.scopes))
+            .finish()
     }
 }

@@ -51,6 +51,8 @@ pub struct Call {
     pub param_headers: Option<Arc<[(String, String)]>>,
     /// Arguments that the child wants mirrored in headers, read from the tool's schema.
     pub mirrored: Arc<[Mirrored]>,
+    /// What the child is told of the caller in the metadata; set by a mount that tells it.
+    pub told: Option<Raw>,
     /// What flows against the call.
     pub back: Backchannel,
 }
@@ -67,6 +69,7 @@ impl Call {
             log_level: None,
             param_headers: None,
             mirrored: Arc::default(),
+            told: None,
             back: Backchannel::none(),
         }
     }

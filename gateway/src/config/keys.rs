@@ -47,6 +47,8 @@ pub(super) enum Kind {
     SecretTable,
     /// A table of any keys with texts that may be printed.
     TextTable,
+    /// A table whose keys the child knows.
+    Options,
     /// A table of known keys.
     Table(&'static [&'static Key]),
     /// A table of any keys with tables of known keys.
@@ -69,6 +71,8 @@ pub(super) enum Place {
     },
     /// One of the keys by which a secret says where it is kept: `env`, `file`, `prefix`.
     Reference(&'static Key),
+    /// A part of a child's options.
+    Option,
     /// Nothing that is known.
     Unknown,
 }
@@ -169,6 +173,10 @@ table! {
     REPLICAS = "replicas", Kind::SecretList, "[]",
         "in place of `url`: the endpoints of equal children, between which calls are balanced";
     HEADERS = "headers", Kind::SecretTable, "{}", "headers sent with every request to it";
+    OPTIONS = "options", Kind::Options, "",
+        "child compiled in: its own options, see `docs/children.md`; texts may be secret";
+    CALLER = "caller", Kind::Choice(&["none", "meta"]), "\"none\"",
+        "`meta` tells the child who calls: principal, claims, scopes in `_meta[\"gateway/caller\"]`";
     PREFIX = "prefix", Kind::Text, "",
         "put before the child's names; `\"\"` for none; the mount's name unless given";
     ENABLED = "enabled", Kind::Switch, "true", "`false` leaves the mount out";
@@ -263,6 +271,7 @@ pub(super) fn place(path: &KeyPath) -> Place {
                 None => Place::Unknown,
             },
             (Place::Leaf(key), Step::Key(name)) => below(key, name),
+            (Place::Option, _) => Place::Option,
             (Place::Entry { secret: true }, Step::Key(name)) => match find(REFERENCE, name) {
                 Some(key) => Place::Reference(key),
                 None => Place::Unknown,
@@ -273,7 +282,8 @@ pub(super) fn place(path: &KeyPath) -> Place {
     }
     match here {
         Place::Leaf(Key {
-            kind: Kind::SecretTable | Kind::TextTable | Kind::Tables(_), ..
+            kind: Kind::SecretTable | Kind::TextTable | Kind::Options | Kind::Tables(_),
+            ..
         }) => Place::Open,
         here => here,
     }
@@ -296,6 +306,7 @@ fn below(key: &'static Key, name: &str) -> Place {
     match key.kind {
         Kind::SecretTable => Place::Entry { secret: true },
         Kind::TextTable => Place::Entry { secret: false },
+        Kind::Options => Place::Option,
         Kind::Tables(keys) => Place::Table(keys),
         Kind::Secret => match find(REFERENCE, name) {
             Some(key) => Place::Reference(key),

@@ -172,6 +172,7 @@ fn setting(at: &At, text: &str, reading: &mut Reading<'_>) -> Dict {
             reading.wrong(at, message, format!("set its keys one by one: {example}"));
             return Dict::new();
         }
+        Place::Option => option(text),
         // What is not known is refused by whoever reads the table it stands in.
         Place::Unknown if let Some(leaf) = leaf_above(&at.path) => {
             reading.wrong(at, format!("`{leaf}` is no table, which could have keys"), "");
@@ -184,6 +185,19 @@ fn setting(at: &At, text: &str, reading: &mut Reading<'_>) -> Dict {
     let Some(last) = keys.next() else { return Dict::new() };
     let leaf = BTreeMap::from([(last.to_owned(), value)]);
     keys.fold(leaf, |values, key| BTreeMap::from([(key.to_owned(), values.into())]))
+}
+
+/// A number, `true`, `false` or a list of texts as TOML writes it; anything else is a text.
+fn option(text: &str) -> Value {
+    let parsed = DeValue::parse(text).ok();
+    let parsed = parsed.and_then(|value| match value.get_ref() {
+        DeValue::Array(elements) => {
+            let elements = elements.iter().map(|element| scalar(element.get_ref()));
+            elements.collect::<Option<Vec<Value>>>().map(Value::from)
+        }
+        other => scalar(other),
+    });
+    parsed.unwrap_or_else(|| text.into())
 }
 
 /// The value in which a path looks for a key, though it is no table.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, Uri};
+use protocol::Options;
 
 use super::expand::{self, Expanded};
 use super::keys::{
-    ARGS, COMMAND, COPIES, CWD, ENV, ERA, HEADERS, IN_PROCESS, Key, MOUNT, PROBE_WAIT, REPLICAS,
-    TIMEOUT_CONNECT, TIMEOUT_START, URL, find,
+    ARGS, COMMAND, COPIES, CWD, ENV, ERA, HEADERS, IN_PROCESS, Key, MOUNT, OPTIONS, PROBE_WAIT,
+    REPLICAS, TIMEOUT_CONNECT, TIMEOUT_START, URL, find,
 };
+use super::options;
 use super::reading::{At, Found, Layer, Reading};
 use super::secret::Secret;
 use super::shown::quoted;
@@ -26,6 +28,8 @@ pub enum LinkConfig {
     InProcess {
         /// The name under which it is compiled in.
         child: String,
+        /// Its options, checked by the child.
+        options: Options,
     },
     /// A child process.
     Process {
@@ -100,7 +104,8 @@ impl ChildKind {
 
 /// Keys that mean something for one kind of child alone, and whether they are wrong elsewhere or
 /// only do nothing.
-static OF_ONE_KIND: [(&Key, ChildKind, bool); 7] = [
+static OF_ONE_KIND: [(&Key, ChildKind, bool); 8] = [
+    (&OPTIONS, ChildKind::InProcess, true),
     (&COPIES, ChildKind::Process, true),
     (&ARGS, ChildKind::Process, true),
     (&ENV, ChildKind::Process, true),
@@ -159,7 +164,9 @@ pub(super) fn read(
 
 /// Takes out all keys about the child, so that only their table is wrong with them.
 pub(super) fn discard(table: &mut Table, reading: &Reading<'_>) {
-    for key in [&IN_PROCESS, &COMMAND, &COPIES, &ARGS, &ENV, &CWD, &URL, &REPLICAS, &HEADERS] {
+    for key in
+        [&IN_PROCESS, &OPTIONS, &COMMAND, &COPIES, &ARGS, &ENV, &CWD, &URL, &REPLICAS, &HEADERS]
+    {
         table.take(key, reading);
     }
 }
@@ -197,14 +204,18 @@ fn odd_without_effect(table: &Table, key: &Key, message: &str, reading: &mut Rea
 
 fn in_process(table: &mut Table, reading: &mut Reading<'_>) -> Option<LinkConfig> {
     let found = table.text(&IN_PROCESS, reading)?;
-    if reading.children.contains(&found.value.as_str()) {
-        return Some(LinkConfig::InProcess { child: found.value });
+    let children = reading.children;
+    if let Some(make) = children.get(found.value.as_str()) {
+        let options = options::read(table, make.as_ref(), reading)?;
+        return Some(LinkConfig::InProcess { child: found.value, options });
     }
-    let near = nearest(&found.value, reading.children.iter().copied());
-    let help = match (near, reading.children) {
+    table.take(&OPTIONS, reading); // Whose they are is not known.
+    let names: Vec<&str> = children.keys().copied().collect();
+    let near = nearest(&found.value, names.iter().copied());
+    let help = match (near, names.as_slice()) {
         (Some(near), _) => did_you_mean(&format!("\"{near}\"")),
         (None, []) => "none is compiled into this program".to_owned(),
-        (None, children) => format!("compiled in are: {}", children.join(", ")),
+        (None, names) => format!("compiled in are: {}", names.join(", ")),
     };
     let message = format!("no child {} is compiled in", quoted(&found.value));
     reading.wrong(&found.at, message, help);

@@ -46,6 +46,7 @@ fn is_public(place: Place, text: Option<&str>) -> bool {
     match place {
         Place::Leaf(key) => is_public_key(key, text),
         Place::Entry { secret } => !secret,
+        Place::Option => text.is_none(),
         Place::Reference(key) => match key.name {
             "env" => text.is_some_and(is_conventional),
             "file" => true,
@@ -71,6 +72,7 @@ fn is_public_key(key: &Key, text: Option<&str>) -> bool {
         | Kind::SecretList
         | Kind::SecretTable
         | Kind::TextTable
+        | Kind::Options
         | Kind::Table(_)
         | Kind::Tables(_) => false,
     }

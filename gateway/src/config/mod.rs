@@ -26,6 +26,7 @@ mod limits;
 mod mount;
 mod health;
 mod link;
+mod options;
 mod shape;
 mod problem;
 mod reference;
@@ -35,7 +36,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use figment::value::{Dict, Value};
+use protocol::Make;
 
 use document::Document;
 use keys::{GATEWAY, MOUNT, MOUNTS_TABLE, ROOT};
@@ -83,6 +87,12 @@ pub enum Source {
     Embedded,
 }
 
+/// Makes the children that are compiled in, by the name that `in_process` gives.
+pub type Children = BTreeMap<&'static str, Arc<dyn Make>>;
+
+/// Children when nobody asks which there are.
+static NO_CHILDREN: Children = Children::new();
+
 /// Which file to read.
 #[derive(Clone, Copy, Debug)]
 pub enum FileSource<'a> {
@@ -102,8 +112,8 @@ pub struct Sources<'a> {
     pub environment: Vec<(String, String)>,
     /// Key paths such as `gateway.listen` and their values, which win over all else.
     pub flags: Vec<(String, String)>,
-    /// The names of the children that are compiled in.
-    pub children: &'a [&'a str],
+    /// The children that are compiled in.
+    pub children: &'a Children,
 }
 
 /// A configuration, and what is odd about it.
@@ -173,7 +183,7 @@ impl MountConfig {
 fn with_defaults<T>(mounts: &[&str], read: impl FnOnce(Dict, &mut Reading<'_>) -> T) -> T {
     let document = Document::empty();
     let environment = BTreeMap::new();
-    let mut reading = Reading::new(&document, &environment, Path::new(""), &[]);
+    let mut reading = Reading::new(&document, &environment, Path::new(""), &NO_CHILDREN);
     read(layers::defaults(mounts.iter().copied()), &mut reading)
 }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use figment::value::Value;
+use protocol::Options;
 
 use super::health::{self, Health};
 use super::keys::{
-    BYTES_IN_FLIGHT_MAX, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED, ENTRIES_MAX, ERA, MOUNT,
-    PAGES_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES, RESULT_BYTES_MAX, RETRIES,
-    RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT, TIMEOUT_MAX, TIMEOUT_START, TOOLS,
-    TRUST_ANNOTATIONS,
+    BYTES_IN_FLIGHT_MAX, CALLER, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED, ENTRIES_MAX, ERA,
+    MOUNT, PAGES_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES, RESULT_BYTES_MAX,
+    RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT, TIMEOUT_MAX, TIMEOUT_START,
+    TOOLS, TRUST_ANNOTATIONS,
 };
 use super::link::{self, ChildKind, LinkConfig, NoKind};
 use super::quantity::{self, TIME};
@@ -39,6 +40,8 @@ pub struct MountConfig {
     pub link: LinkConfig,
     /// The ways to the children that are equal to it, between which calls are balanced.
     pub replicas: Vec<LinkConfig>,
+    /// Whether the child is told in the metadata who calls. Default not.
+    pub tells_caller: bool,
     /// The era of the child. Default found out.
     pub era: EraPin,
     /// A call ends after so long without progress. Default 60 s, from 1 ms to 1 d.
@@ -146,7 +149,7 @@ pub(super) fn read(
     reading.is_lenient = false;
     let prefix = prefix(name, &mut table, reading);
     // A mount without its way to a child is read to the end all the same: all problems at once.
-    let nowhere = LinkConfig::InProcess { child: String::new() };
+    let nowhere = LinkConfig::InProcess { child: String::new(), options: Options::default() };
     let mut config = policy(name, link.unwrap_or(nowhere), kind.ok(), &mut table, reading);
     config.prefix = prefix.value;
     config.enabled = enabled;
@@ -175,6 +178,7 @@ pub(super) fn policy(
         enabled: true,
         link,
         replicas: Vec::new(),
+        tells_caller: table.choice(&CALLER, reading).is_some_and(|found| found.value == "meta"),
         era: match era {
             Some("legacy") => EraPin::Legacy,
             Some("modern") => EraPin::Modern,

@@ -6,6 +6,7 @@ use std::path::Path;
 use figment::Figment;
 use figment::value::{Tag, Value};
 
+use super::Children;
 use super::document::{Document, Spot};
 use super::path::KeyPath;
 use super::problem::{Origin, PROBLEMS_MAX, Problem, Problems};
@@ -45,8 +46,8 @@ pub(super) struct Reading<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
     /// The folder from which relative paths are seen.
     pub(super) folder: &'a Path,
-    /// Names of the children that are compiled in.
-    pub(super) children: &'a [&'a str],
+    /// The children that are compiled in.
+    pub(super) children: &'a Children,
     /// The layers, asked which of them gave a value.
     layers: Figment,
     /// Whether secrets may be missing: true for a mount that is not enabled.
@@ -85,7 +86,7 @@ impl<'a> Reading<'a> {
         document: &'a Document<'a>,
         environment: &'a BTreeMap<String, String>,
         folder: &'a Path,
-        children: &'a [&'a str],
+        children: &'a Children,
     ) -> Self {
         Self {
             document,

@@ -55,6 +55,7 @@ fn of_key(key: &Key) -> String {
         Kind::SecretList => ("list of secret texts", at_most()),
         Kind::SecretTable => ("table of secret texts", at_most()),
         Kind::TextTable => ("table of texts", at_most()),
+        Kind::Options => ("table", String::new()),
         Kind::Table(_) | Kind::Tables(_) => ("table", String::new()),
     };
     let default = match key.default {

@@ -79,6 +79,7 @@ fn path_of(
             // No mount's name has a `_`, and no variable's name has a `-`.
             ["mounts"] if separator == LEVEL => path.key(&known(level).replace('_', "-")),
             ["mounts", _] | ["mounts", _, "tools" | "prompts"] => path.key(&known(level)),
+            ["mounts", _, "options", ..] => path.key(&known(level)),
             ["mounts", _, "headers"] => return path.key(&header(&rest)),
             ["mounts", _, "env"] | ["mounts", _, _, "rename"] => return path.key(&rest),
             ["mounts"] => path.key(level),

@@ -18,6 +18,7 @@ pub(super) fn modern_params(call: &Call, version: Version, token: u64) -> Result
         client_info: Some(IDENTITY),
         log_level: call.log_level,
         progress_token: call.wants_progress.then_some(token),
+        caller: call.told.as_deref(),
     };
     meta::stamp(&call.params, &stamp).map_err(|fault| Fault::invalid(format!("params: {fault}")))
 }
@@ -25,7 +26,11 @@ pub(super) fn modern_params(call: &Call, version: Version, token: u64) -> Result
 /// The params of `call` for a legacy child.
 pub(super) fn legacy_params(call: &Call, token: u64) -> Result<Raw, Fault> {
     let bad = |fault| Fault::invalid(format!("params: {fault}"));
-    let stamp = Stamp { progress_token: call.wants_progress.then_some(token), ..Stamp::default() };
+    let stamp = Stamp {
+        progress_token: call.wants_progress.then_some(token),
+        caller: call.told.as_deref(),
+        ..Stamp::default()
+    };
     let params = meta::stamp(&call.params, &stamp).map_err(bad)?;
     let members = Members::read(&params).map_err(bad)?;
     let mut edit = ObjectEdit::new(&members);

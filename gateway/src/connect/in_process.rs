@@ -69,7 +69,9 @@ impl Line {
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         let params = modern_params(&call, Version::NEWEST_MODERN, token)?;
         let back = Arc::new(call.back.clone());
-        let request = ChildRequest::new(call.method.as_str(), params, back);
+        let (principal, grant) = (&call.caller.principal.0, &call.caller.grant);
+        let request = ChildRequest::new(call.method.as_str(), params, back)
+            .of(Arc::clone(principal), Arc::clone(grant));
         // Inside the future, since the call itself may panic before there is one. What the child
         // shares with other calls is its own to keep whole.
         let answering = async { self.child.request(request).await };

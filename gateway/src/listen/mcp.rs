@@ -61,6 +61,7 @@ impl Mcp {
         let arrival = Arrival {
             endpoint,
             principal: Principal::anonymous(),
+            grant: Arc::default(),
             head: Some(head(request.headers())),
         };
         match *request.method() {

@@ -31,8 +31,12 @@ pub async fn serve_stdio(
     line_bytes_max: usize,
     stop: CancellationToken,
 ) {
-    let arrival =
-        Arrival { endpoint: Endpoint::Merged, principal: Principal::anonymous(), head: None };
+    let arrival = Arrival {
+        endpoint: Endpoint::Merged,
+        principal: Principal::anonymous(),
+        grant: Arc::default(),
+        head: None,
+    };
     let duplex = Duplex::new(front, arrival);
     let (lines, queue) = mpsc::channel(LINES_QUEUED_MAX);
     let mut writing = tokio::spawn(write(queue, output));

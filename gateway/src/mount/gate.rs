@@ -204,7 +204,11 @@ mod tests {
     use crate::config::{Health, LinkConfig, MountConfig};
 
     fn health() -> Health {
-        let health = MountConfig::new("m", LinkConfig::InProcess { child: "m".to_owned() }).health;
+        let health = MountConfig::new(
+            "m",
+            LinkConfig::InProcess { child: "m".to_owned(), options: protocol::Options::default() },
+        )
+        .health;
         Health { failures_max: 3, window_calls: 10, ..health }
     }
 

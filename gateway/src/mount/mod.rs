@@ -73,6 +73,8 @@ pub struct MountSettings {
     pub remote: bool,
     /// When a replica counts as sick, and how it is looked after.
     pub health: Health,
+    /// Whether the child is told in the metadata who calls.
+    pub tells_caller: bool,
 }
 
 /// One child, or several equal ones, at a prefix.

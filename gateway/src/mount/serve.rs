@@ -11,7 +11,10 @@ use super::{Mount, State, Status};
 use crate::call::{Call, Fault, Kind, Reply, Serve};
 
 impl Serve for Mount {
-    async fn serve(&self, call: Call) -> Result<Reply, Fault> {
+    async fn serve(&self, mut call: Call) -> Result<Reply, Fault> {
+        if self.settings.tells_caller {
+            call.told = Some(call.caller.told());
+        }
         let first = self.choose(&call).await?;
         if call.method == Method::Listen {
             let Chosen { replica, link } = first;

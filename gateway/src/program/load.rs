@@ -20,8 +20,6 @@ pub(super) fn load(
     file: Option<&PathBuf>,
     flags: Vec<(String, String)>,
 ) -> Result<Loaded, Problems> {
-    let names = children();
-    let names: Vec<_> = names.keys().copied().collect();
     let given = file.map(PathBuf::as_path);
     let found = given.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()));
     let file = match found {
@@ -32,7 +30,7 @@ pub(super) fn load(
         Some((key.into_string().ok()?, value.into_string().ok()?))
     };
     let environment = std::env::vars_os().filter_map(utf8).collect();
-    config::load(Sources { file, environment, flags, children: &names })
+    config::load(Sources { file, environment, flags, children: &children() })
 }
 
 /// The same, for commands that end with the problems.

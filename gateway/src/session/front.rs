@@ -158,7 +158,7 @@ impl Front {
             let text = format!("MCP-Protocol-Version: `{version}` is no version known here");
             return Err((400, ErrorObject::new(error::INVALID_REQUEST, text)));
         }
-        let found = self.sessions.find(id, &arrival.principal, &arrival.endpoint);
+        let found = self.sessions.find(id, &arrival.principal, &arrival.grant, &arrival.endpoint);
         let (session, live) = found.ok_or_else(|| {
             let text = "no such session: it ended, is too old, or was never given out here; \
                         send `initialize` without Mcp-Session-Id";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::Version;
+use protocol::{Grant, Version};
 
 use crate::call::{Endpoint, Principal};
 
@@ -28,6 +28,8 @@ pub struct Arrival {
     pub endpoint: Endpoint,
     /// Who calls.
     pub principal: Principal,
+    /// What is known of the caller besides.
+    pub grant: Arc<Grant>,
     /// The headers; `None` on transports that have none.
     pub head: Option<Head>,
 }

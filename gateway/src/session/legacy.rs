@@ -190,6 +190,7 @@ pub(super) fn session_of(arrival: &Arrival, params: &Raw) -> Result<Session, Err
     };
     let caller = Caller {
         principal: arrival.principal.clone(),
+        grant: Arc::clone(&arrival.grant),
         capabilities: object("capabilities")?.unwrap_or_default(),
         client_info: object("clientInfo")?,
         session: Some(rand::random()),
@@ -232,6 +233,7 @@ fn level_of(params: &Raw) -> Result<u8, Fault> {
 pub(super) fn own(session: &Session, method: Method) -> Call {
     let caller = Caller {
         principal: session.caller.principal.clone(),
+        grant: Arc::clone(&session.caller.grant),
         capabilities: Raw::default(),
         client_info: session.caller.client_info.clone(),
         session: session.caller.session,

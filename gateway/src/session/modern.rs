@@ -55,6 +55,7 @@ impl Front {
             params,
             caller: Arc::new(Caller {
                 principal: arrival.principal.clone(),
+                grant: Arc::clone(&arrival.grant),
                 capabilities: meta.client_capabilities.unwrap_or_default(),
                 client_info: meta.client_info,
                 session: None,
@@ -64,6 +65,7 @@ impl Front {
             log_level: meta.log_level,
             param_headers: arrival.head.as_ref().map(|head| Arc::clone(&head.params)),
             mirrored: Arc::default(),
+            told: None,
             back,
         };
         let serve = Arc::clone(&self.serve);

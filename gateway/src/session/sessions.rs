@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dashmap::DashMap;
-use protocol::{Raw, Version};
+use protocol::{Grant, Raw, Version};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -108,6 +108,7 @@ impl Sessions {
         &self,
         id: &str,
         principal: &Principal,
+        grant: &Arc<Grant>,
         endpoint: &Endpoint,
     ) -> Option<(Session, Arc<Live>)> {
         let sealed: Sealed = serde_json::from_str(&self.seal.open(PURPOSE, id.trim())?).ok()?;
@@ -124,6 +125,7 @@ impl Sessions {
         let raw = |text: String| Raw::parse(text.into()).ok();
         let caller = Caller {
             principal: principal.clone(),
+            grant: Arc::clone(grant),
             capabilities: raw(sealed.capabilities)?,
             client_info: sealed.client.and_then(raw),
             session: Some(sealed.nonce),
@@ -217,7 +219,8 @@ mod tests {
             endpoint: Endpoint::Merged,
         };
         let ids: Vec<_> = (0..3).map(|_| sessions.mint(&session).unwrap()).collect();
-        let find = |id: &str| sessions.find(id, &Principal::gateway(), &Endpoint::Merged);
+        let find =
+            |id: &str| sessions.find(id, &Principal::gateway(), &Arc::default(), &Endpoint::Merged);
         for id in &ids {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert!(find(id).is_some());
@@ -239,8 +242,14 @@ mod tests {
         };
         let id = sessions.mint(&session).unwrap();
         let other = Endpoint::Mount("files".into());
-        assert!(sessions.find(&id, &Principal::gateway(), &Endpoint::Merged).is_some());
-        assert!(sessions.find(&id, &Principal::anonymous(), &Endpoint::Merged).is_none());
-        assert!(sessions.find(&id, &Principal::gateway(), &other).is_none());
+        assert!(
+            sessions.find(&id, &Principal::gateway(), &Arc::default(), &Endpoint::Merged).is_some()
+        );
+        assert!(
+            sessions
+                .find(&id, &Principal::anonymous(), &Arc::default(), &Endpoint::Merged)
+                .is_none()
+        );
+        assert!(sessions.find(&id, &Principal::gateway(), &Arc::default(), &other).is_none());
     }
 }

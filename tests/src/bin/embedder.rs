@@ -20,14 +20,15 @@ fn main() -> ExitCode {
 
 async fn run() -> Result<(), String> {
     let file = std::env::args().nth(1).ok_or("expected the path of a file of mounts")?;
+    let children = Children::new();
     let sources = Sources {
         file: FileSource::Path(Path::new(&file)),
         environment: Vec::new(),
         flags: Vec::new(),
-        children: &[],
+        children: &children,
     };
     let loaded = load(sources).map_err(|problems| problems.to_string())?;
-    let gateway = Gateway::start(loaded.config, &Children::new())?;
+    let gateway = Gateway::start(loaded.config, &children)?;
     let listening = gateway.listen().await?;
     tell(&format!("endpoint http://{}/mcp", listening.mcp))?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

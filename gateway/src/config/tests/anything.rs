@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{FileSource, Glob, Sources, load};
 use super::super::{expand, quantity};
-use super::CHILDREN;
+use super::children;
 
 /// Loads what may be anything; the answer is printed too, since that could fail as well.
 fn survives(text: &[u8], environment: Vec<(String, String)>, flags: Vec<(String, String)>) {
@@ -12,7 +12,7 @@ fn survives(text: &[u8], environment: Vec<(String, String)>, flags: Vec<(String,
     let path = folder.path().join("routing.toml");
     std::fs::write(&path, text).unwrap();
     let file = FileSource::Path(&path);
-    match load(Sources { file, environment, flags, children: CHILDREN }) {
+    match load(Sources { file, environment, flags, children: &children() }) {
         Ok(loaded) => drop(format!("{loaded:?}")),
         Err(problems) => {
             let printed = problems.to_string();

@@ -5,11 +5,12 @@ use std::path::Path;
 use expect_test::expect;
 
 use super::super::{FileSource, Sources, load};
-use super::{check, load_in};
+use super::{check, children, load_in};
 
 fn load_path(path: &Path) -> String {
     let file = FileSource::Path(path);
-    let sources = Sources { file, environment: Vec::new(), flags: Vec::new(), children: &[] };
+    let sources =
+        Sources { file, environment: Vec::new(), flags: Vec::new(), children: &children() };
     load(sources).unwrap_err().to_string()
 }
 

@@ -8,7 +8,7 @@ use super::super::{
     Config, EMBEDDED, EraPin, FileSource, GatewayConfig, Glob, Limits, LinkConfig, MountConfig,
     Resources, Source, Sources, load,
 };
-use super::{CHILDREN, Given, load_given};
+use super::{Given, children, load_given};
 
 fn load_embedded(text: &'static str, environment: &[(&str, &str)]) -> Config {
     let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
@@ -16,11 +16,15 @@ fn load_embedded(text: &'static str, environment: &[(&str, &str)]) -> Config {
         file: FileSource::Embedded(text),
         environment: environment.collect(),
         flags: Vec::new(),
-        children: CHILDREN,
+        children: &children(),
     });
     let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     loaded.config
+}
+
+fn in_process(child: &str) -> LinkConfig {
+    LinkConfig::InProcess { child: child.to_owned(), options: protocol::Options::default() }
 }
 
 /// The embedded file with every key and example in use.
@@ -37,8 +41,7 @@ fn the_embedded_default_mounts_what_needs_nothing_installed() {
     let config = load_embedded(EMBEDDED, &[]);
     assert_eq!(config.source, Source::Embedded);
     assert_eq!(config.gateway, GatewayConfig::default());
-    let in_process =
-        |name: &str| MountConfig::new(name, LinkConfig::InProcess { child: name.to_owned() });
+    let in_process = |name: &str| MountConfig::new(name, in_process(name));
     assert_eq!(config.mounts, [in_process("notes"), in_process("toolbox")]);
 }
 
@@ -112,7 +115,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
 
 #[test]
 fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
-    let link = LinkConfig::InProcess { child: "notes".to_owned() };
+    let link = in_process("notes");
     expect![[r#"
         MountConfig {
             name: "notes",
@@ -120,8 +123,13 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             enabled: true,
             link: InProcess {
                 child: "notes",
+                options: Options {
+                    folder: "",
+                    ..
+                },
             },
             replicas: [],
+            tells_caller: false,
             era: Auto,
             timeout: 60s,
             timeout_max: 600s,

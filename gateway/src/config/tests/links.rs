@@ -104,17 +104,17 @@ fn a_child_that_is_not_compiled_in() {
     check(
         "[mounts.a]\nin_process = \"note\"\n[mounts.b]\nin_process = \"git\"\n",
         expect![[r#"
-        routing.toml:2:14: mounts.a.in_process: no child "note" is compiled in
-         2 | in_process = "note"
-           |              ^^^^^^
-           = did you mean "notes"?
+            routing.toml:2:14: mounts.a.in_process: no child "note" is compiled in
+             2 | in_process = "note"
+               |              ^^^^^^
+               = did you mean "notes"?
 
-        routing.toml:4:14: mounts.b.in_process: no child "git" is compiled in
-         4 | in_process = "git"
-           |              ^^^^^
-           = compiled in are: notes, toolbox
+            routing.toml:4:14: mounts.b.in_process: no child "git" is compiled in
+             4 | in_process = "git"
+               |              ^^^^^
+               = compiled in are: main, notes, toolbox
 
-        2 problems"#]],
+            2 problems"#]],
     );
 }
 

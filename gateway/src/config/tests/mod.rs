@@ -5,6 +5,7 @@ mod values;
 mod gateway;
 mod mounts;
 mod links;
+mod options;
 mod secrets;
 mod layered;
 mod good;
@@ -12,13 +13,61 @@ mod guide;
 mod anything;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use expect_test::Expect;
 
-use super::{FileSource, Loaded, Problems, Sources, load};
+use protocol::{InProcess, Make, Options, Place, Violation};
+
+use super::{Children, FileSource, Loaded, Problems, Sources, load};
 
 /// The children that the tests take for compiled in.
-const CHILDREN: &[&str] = &["notes", "toolbox"];
+const CHILDREN: [&str; 3] = ["main", "notes", "toolbox"];
+
+fn children() -> Children {
+    let mut children = Children::new();
+    for name in CHILDREN {
+        children.insert(name, Arc::new(Picky));
+    }
+    children
+}
+
+/// A child whose one option, `rows`, is a whole number up to 9, and whose list `names` is of texts.
+struct Picky;
+
+impl Make for Picky {
+    fn check(&self, options: &Options) -> Vec<Violation> {
+        let values: serde_json::Value = serde_json::from_str(&options.values).unwrap();
+        let wrong = |path: Vec<Place>, expected: &str| Violation {
+            path,
+            expected: expected.to_owned(),
+            came: "never shown".to_owned(),
+        };
+        let mut found = Vec::new();
+        for (name, value) in values.as_object().unwrap() {
+            let path = vec![Place::Member(name.clone())];
+            match name.as_str() {
+                "rows" if value.as_u64().is_some_and(|rows| rows < 10) => {}
+                "rows" => found.push(wrong(path, "a whole number up to 9")),
+                "roots" => {}
+                "url" if value.as_str() == Some("s3cret") => {}
+                "url" => found.push(wrong(path, "the right URL")),
+                "names" => {
+                    for (index, _) in value.as_array().unwrap().iter().enumerate() {
+                        let place = Place::Element(index);
+                        found.push(wrong([path.clone(), vec![place]].concat(), "no name"));
+                    }
+                }
+                _ => found.push(wrong(path, "a known name")),
+            }
+        }
+        found
+    }
+
+    fn make(&self, _options: &Options) -> Result<Arc<dyn InProcess>, Vec<Violation>> {
+        Err(Vec::new())
+    }
+}
 
 /// Everything a test can say about where a configuration comes from.
 #[derive(Default)]
@@ -44,7 +93,7 @@ fn load_in(folder: &Path, given: &Given<'_>) -> Result<Loaded, Problems> {
         file: FileSource::Path(&path),
         environment: own(given.environment),
         flags: own(given.flags),
-        children: CHILDREN,
+        children: &children(),
     })
 }
 
