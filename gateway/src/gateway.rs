@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,7 +17,7 @@ use crate::connect::{
     self, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial, UnixSettings,
     WebSocketDial,
 };
-use crate::control::{Admin, MountReport, Publisher, report};
+use crate::control::{Admin, Kept, MountReport, Publisher, report};
 use crate::listen::{self, Bounds, Guard, Mcp};
 use crate::mount::{Mount, MountSettings};
 use crate::route::{Mounted, Naming, Router, Rules, Shape};
@@ -61,12 +61,17 @@ impl Gateway {
     /// A text that says what cannot be had: an unknown compiled-in child, TLS, randomness.
     pub fn start(config: Config, children: &Children) -> Result<Self, String> {
         let limits = &config.gateway.limits;
+        let kept = kept(&config);
+        let turns = Arc::new(Semaphore::new(limits.starts_max));
         let mut mounts = Vec::new();
         for entry in config.mounts.iter().filter(|entry| entry.enabled) {
             let links = std::iter::once(&entry.link).chain(&entry.replicas);
-            let dials = links.map(|link| dial(entry, link, children));
+            let dials = links.map(|link| dial(entry, link, children, &turns));
             let mount = Mount::new(policy(entry), dials.collect::<Result<_, _>>()?);
             let serve: BoxServe = Arc::clone(&mount) as BoxServe;
+            if let Some(offer) = kept.as_ref().and_then(|kept| kept.load(entry)) {
+                mount.recall(Arc::new(offer));
+            }
             mounts.push((Arc::new(mounted(entry, serve)), mount));
         }
         let (publisher, published) = Publisher::new(naming(&config), mounts.clone());
@@ -87,6 +92,13 @@ impl Gateway {
         let keepers = TaskTracker::new();
         for (_, mount) in &mounts {
             keepers.spawn(Arc::clone(mount).run(stopping.clone()));
+        }
+        if let Some(kept) = &kept {
+            let entries = config.mounts.iter().filter(|entry| entry.enabled);
+            for (entry, (_, mount)) in entries.zip(&mounts) {
+                let (entry, mount) = (entry.clone(), Arc::clone(mount));
+                keepers.spawn(Arc::clone(kept).run(entry, mount, stopping.clone()));
+            }
         }
         keepers.spawn(publisher.run(draining.clone()));
         keepers.spawn(reap(Arc::clone(&front), draining.clone()));
@@ -217,6 +229,19 @@ async fn reap(front: Arc<Front>, stop: CancellationToken) {
     }
 }
 
+/// The catalogs of earlier runs. Without a folder that can be used the gateway serves all the same.
+fn kept(config: &Config) -> Option<Arc<Kept>> {
+    let config::State::Folder(folder) = &config.gateway.state else { return None };
+    match Kept::open(folder) {
+        Ok(kept) => Some(Arc::new(kept)),
+        Err(fault) => {
+            let folder = folder.display();
+            tracing::warn!(%folder, %fault, "no catalog is kept: correct `gateway.state`");
+            None
+        }
+    }
+}
+
 fn naming(config: &Config) -> Naming {
     let gateway = &config.gateway;
     Naming {
@@ -283,6 +308,7 @@ fn dial(
     entry: &MountConfig,
     link: &LinkConfig,
     children: &Children,
+    turns: &Arc<Semaphore>,
 ) -> Result<Arc<dyn Dial>, String> {
     let name = entry.name.as_str();
     Ok(match link {
@@ -305,6 +331,7 @@ fn dial(
             settings.env =
                 env.iter().map(|(key, value)| (key.clone(), value.expose().to_owned())).collect();
             settings.cwd = cwd.clone();
+            settings.turns = Arc::clone(turns);
             settings.era = pin(entry.era);
             settings.probe_wait = entry.probe_wait;
             settings.message_bytes_max = entry.result_bytes_max;

@@ -61,7 +61,7 @@ impl Grant {
 }
 
 /// What a mount says to the child it makes.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// `[mounts.<name>.options]` as an object; secrets are filled in.
     pub values: Raw,

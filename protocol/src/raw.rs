@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 ///
 /// Cloning and slicing share the buffer. What the gateway does not have to understand stays in
 /// this form from the one socket to the other, so no member is lost and no number is rounded.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Raw(ByteString);
 
 /// Why a text is not one JSON value; the message says where.

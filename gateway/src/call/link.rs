@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::Raw;
 use tokio::sync::mpsc;
 
-use super::{About, Call, Fault, Future, Reply};
+use super::{About, Call, Fault, Future, Reply, Turn};
 
 /// One of the lists of a catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +35,12 @@ pub trait Dial: Send + Sync + 'static {
     /// [`super::Kind::Unreachable`] with what was tried and what came; `unauthorized` when the
     /// child asks for a credential.
     fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>>;
+
+    /// Waits until this child may be dialled, where dialling is dear and children take turns.
+    /// Others wait until what comes back is dropped. Not part of the time that dialling may take.
+    fn turn(&self) -> Future<'_, Turn> {
+        Box::pin(std::future::ready(Turn::default()))
+    }
 
     /// What is dialled, for people: a command or a URL without secrets.
     fn address(&self) -> String;

@@ -7,6 +7,7 @@ mod fault;
 mod serve;
 mod offer;
 mod link;
+mod turn;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use link::{Dial, Event, Link, List};
 pub use offer::{About, Entry, Offer, Withheld};
 pub use reply::{Reply, ReplyKind};
 pub use serve::{BoxServe, DynServe, Future, Serve};
+pub use turn::Turn;
 
 /// Which of the gateway's endpoints a call came to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! `[gateway]`: what faces the clients.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use figment::value::Value;
 use http::Uri;
@@ -8,7 +9,7 @@ use http::uri::Authority;
 
 use super::expand;
 use super::keys::{
-    ADMIN, HOSTS, INSTRUCTIONS, KEY, Key, LIMITS_TABLE, LISTEN, NAME_MAX, ORIGINS, SEPARATOR,
+    ADMIN, HOSTS, INSTRUCTIONS, KEY, Key, LIMITS_TABLE, LISTEN, NAME_MAX, ORIGINS, SEPARATOR, STATE,
 };
 use super::limits::{self, Limits};
 use super::reading::{At, Found, Layer, Reading};
@@ -46,8 +47,22 @@ pub struct GatewayConfig {
     pub origins: Vec<String>,
     /// Put first in the instructions that clients get; at most 64 KiB. Default none.
     pub instructions: Option<String>,
+    /// Where the last good catalogs are kept.
+    pub state: State,
     /// A bound on everything.
     pub limits: Limits,
+}
+
+/// Where a gateway keeps what outlives it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Nobody said: `gateway run` takes a folder of the user's own, all else keeps nothing.
+    #[default]
+    Unsaid,
+    /// Nowhere.
+    Off,
+    /// In this folder.
+    Folder(PathBuf),
 }
 
 /// Takes the gateway out of its table.
@@ -69,6 +84,11 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig
     let origins = table.texts(&ORIGINS, reading);
     let origins = origins.into_iter().filter_map(|found| origin(&found, reading)).collect();
     let instructions = instructions(&mut table, reading);
+    let state = match table.text(&STATE, reading).map(|found| found.value) {
+        None => State::Unsaid,
+        Some(text) if text == "off" => State::Off,
+        Some(text) => State::Folder(reading.folder.join(text)),
+    };
     let limits = table.table(&LIMITS_TABLE, reading).unwrap_or_else(|| {
         // Only after a problem: the defaults hold this table always.
         let empty = Found { value: Value::from(figment::value::Dict::new()), at: table.at.clone() };
@@ -85,6 +105,7 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig
         hosts,
         origins,
         instructions,
+        state,
         limits,
     }
 }

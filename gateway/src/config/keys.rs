@@ -125,6 +125,9 @@ table! {
         "`Origin` values accepted besides loopback ones; `\"*\"` for all";
     INSTRUCTIONS = "instructions", Kind::Text, "",
         "put first in the instructions that clients get; at most 64 KiB";
+    STATE = "state", Kind::Text, "",
+        "folder of the last good catalogs, which a start shows before its children answer; \
+        `\"off\"` for none";
     LIMITS_TABLE = "limits", Kind::Table(LIMITS), "", "a bound on everything";
 }
 
@@ -155,6 +158,8 @@ table! {
         "the first list waits for the first answers of the mounts";
     CATALOG_TTL = "catalog_ttl", Kind::Time(0, DAY), "\"60s\"",
         "the `ttlMs` of lists that clients are told";
+    STARTS_MAX = "starts_max", Kind::Count(1, 1000), "8",
+        "child processes that start at a time; the others wait for their turn";
 }
 
 table! {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::keys::{
     BODY_BYTES_MAX, CATALOG_TTL, CONNECTIONS_MAX, DRAIN, GATEWAY_CALLS_IN_FLIGHT_MAX,
     HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, SESSION_AGE_MAX, SESSION_IDLE,
-    SESSIONS_MAX, SETTLE,
+    SESSIONS_MAX, SETTLE, STARTS_MAX,
 };
 use super::quantity;
 use super::reading::Reading;
@@ -40,6 +40,8 @@ pub struct Limits {
     pub settle: Duration,
     /// The `ttlMs` of lists that clients are told. Default 60 s, from 0 to 1 d.
     pub catalog_ttl: Duration,
+    /// Child processes that start at a time. Default 8, from 1 to 1000.
+    pub starts_max: usize,
 }
 
 /// Takes the limits out of their table.
@@ -57,6 +59,7 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> Limits {
         drain: time(&mut table, &DRAIN, reading),
         settle: time(&mut table, &SETTLE, reading),
         catalog_ttl: time(&mut table, &CATALOG_TTL, reading),
+        starts_max: table.count(&STARTS_MAX, reading),
     };
     table.close(reading);
     limits

@@ -22,7 +22,7 @@ use super::table::{Table, did_you_mean};
 const REPLICAS_MAX: usize = 64;
 
 /// The way to a child.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LinkConfig {
     /// A child compiled into the gateway.
     InProcess {

@@ -47,7 +47,7 @@ use path::KeyPath;
 use reading::{At, Found, Layer, Reading};
 use table::Table;
 
-pub use front::GatewayConfig;
+pub use front::{GatewayConfig, State};
 pub use health::Health;
 pub use limits::Limits;
 pub use link::LinkConfig;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 ///
 /// Cheap to clone. Two secrets are equal when their texts are, so that a reload can see what
 /// changed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(Arc<str>);
 
 impl Secret {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::EraPin;
 use super::process::Process;
 use super::wire::{Cable, CableSettings, LastWords};
 use super::wired::{Carrier, Meeting, Open, Opened};
-use crate::call::{Dial, Event, Fault, Future, Link};
+use crate::call::{Dial, Event, Fault, Future, Link, Turn};
 
 /// How many of the last words go to the log with a fault.
 const WORDS_LOGGED_MAX: usize = 20;
@@ -29,6 +29,8 @@ pub struct StdioSettings {
     pub env: Vec<(String, String)>,
     /// Its working folder; the gateway's own without one.
     pub cwd: Option<PathBuf>,
+    /// How many processes may start at a time, all mounts together.
+    pub turns: Arc<Semaphore>,
     /// How its era is known.
     pub era: EraPin,
     /// How long the answer to the probe is waited for; after it the child counts as legacy.
@@ -46,6 +48,7 @@ impl StdioSettings {
             args: Vec::new(),
             env: Vec::new(),
             cwd: None,
+            turns: Arc::new(Semaphore::new(1)),
             era: EraPin::Auto,
             probe_wait: Duration::from_secs(3),
             message_bytes_max: 16 << 20,
@@ -114,6 +117,10 @@ impl Dial for StdioDial {
             let link = met.map_err(|fault| self.explained(fault))?;
             Ok(Arc::new(link) as Arc<dyn Link>)
         })
+    }
+
+    fn turn(&self) -> Future<'_, Turn> {
+        Box::pin(Turn::at(&self.way.settings.turns))
     }
 
     fn address(&self) -> String {

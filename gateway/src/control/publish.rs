@@ -53,8 +53,9 @@ impl Publisher {
                 Watched { mounted, offer, status }
             })
             .collect();
-        let empty: Vec<_> = mounts.iter().map(|mount| (Arc::clone(&mount.mounted), None)).collect();
-        let first = Snapshot::new(naming.clone(), &empty);
+        let recalled =
+            mounts.iter().map(|mount| (Arc::clone(&mount.mounted), mount.offer.borrow().clone()));
+        let first = Snapshot::new(naming.clone(), &recalled.collect::<Vec<_>>());
         let snapshot = Arc::new(ArcSwap::from_pointee(first));
         let (changed, settled) = (watch::Sender::new(()), watch::Sender::new(false));
         let published = Published {
@@ -67,7 +68,9 @@ impl Publisher {
 
     /// Publishes until `stop`, which also ends all listens.
     pub async fn run(mut self, stop: CancellationToken) {
-        let first = self.mounts.iter().map(|mount| {
+        // Nobody waits for a mount whose last catalog is known.
+        let unknown = self.mounts.iter().filter(|mount| mount.offer.borrow().is_none());
+        let first = unknown.map(|mount| {
             let mut status = mount.status.clone();
             async move { status.wait_for(|status| status.settled).await.is_ok() }
         });

@@ -37,6 +37,11 @@ impl Board {
         }
     }
 
+    /// A catalog of an earlier run, shown until the first replica leads.
+    pub(super) fn recall(&self, offer: Arc<Offer>) {
+        self.show(offer);
+    }
+
     /// A replica's new status.
     pub(super) fn report(&self, place: usize, status: Status) {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);

@@ -134,6 +134,11 @@ impl Mount {
         join_all(self.replicas.iter().map(|replica| replica.run(&stop))).await;
     }
 
+    /// Shows `offer`, of an earlier run, until a child answers. Lists need not wait for this mount.
+    pub fn recall(&self, offer: Arc<Offer>) {
+        self.board.recall(offer);
+    }
+
     /// The name in the file.
     pub fn name(&self) -> &Arc<str> {
         &self.settings.name

@@ -13,7 +13,7 @@ use super::attend::Loss;
 use super::catalog;
 use super::pause::Trying;
 use super::replica::Replica;
-use crate::call::{Fault, Kind, Link, List};
+use crate::call::{Fault, Future, Kind, Link, List, Turn};
 
 /// Events of a child that may wait; more say nothing new.
 const EVENTS_QUEUED_MAX: usize = 64;
@@ -21,6 +21,9 @@ const EVENTS_QUEUED_MAX: usize = 64;
 const RELIST_TTL_MIN: Duration = Duration::from_secs(30);
 /// A connection that held for so long was a good one: after its loss the pauses begin again.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// A child that is slow to start keeps its turn no longer than this.
+const TURN_HELD_MAX: Duration = Duration::from_secs(5);
 
 /// All lists of a child.
 pub(super) const ALL: [List; 3] = [List::Tools, List::Prompts, List::Resources];
@@ -69,10 +72,11 @@ impl Replica {
         stop: &CancellationToken,
     ) -> Option<Duration> {
         let (events, mut told) = mpsc::channel(EVENTS_QUEUED_MAX);
+        let turn = self.dial.turn().await;
         let wait = self.settings.timeout_dial;
         let began = Instant::now();
         trying.made(began);
-        let dialled = match timeout(wait, self.dial.dial(events)).await {
+        let dialled = match timeout(wait, in_turn(turn, self.dial.dial(events))).await {
             Ok(dialled) => dialled,
             Err(_) => Err(Fault::new(
                 Kind::Timeout { mount: Arc::clone(self.name()) },
@@ -151,6 +155,17 @@ impl Replica {
                 }
                 Err(())
             }
+        }
+    }
+}
+
+/// Dials, holding the turn for as long as others should wait for it.
+async fn in_turn<T>(turn: Turn, mut dialling: Future<'_, T>) -> T {
+    match timeout(TURN_HELD_MAX, &mut dialling).await {
+        Ok(dialled) => dialled,
+        Err(_) => {
+            drop(turn);
+            dialling.await
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `gateway run`: serves until a signal, then drains.
 
-use gateway::config::Source;
+use std::path::PathBuf;
+
+use gateway::config::{Source, State};
 use gateway::control::MountReport;
 use gateway::{Gateway, Listening};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,10 +25,13 @@ pub(super) async fn run(args: &RunArgs) -> End {
             flags.push((key.to_owned(), value.clone()));
         }
     }
-    let loaded = match load::load_or_end(args.file.as_ref(), flags) {
+    let mut loaded = match load::load_or_end(args.file.as_ref(), flags) {
         Ok(loaded) => loaded,
         Err(end) => return end,
     };
+    if loaded.config.gateway.state == State::Unsaid {
+        loaded.config.gateway.state = state_folder().map_or(State::Off, State::Folder);
+    }
     let stop = match signals() {
         Ok(stop) => stop,
         Err(fault) => return End::Failed(format!("no signals: {fault}")),
@@ -64,6 +69,14 @@ pub(super) async fn run(args: &RunArgs) -> End {
     tracing::info!("draining");
     gateway.stop().await;
     End::Well
+}
+
+/// Where the user's programs keep what outlives them, by the XDG base directory specification.
+fn state_folder() -> Option<PathBuf> {
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    Some(state?.join("gateway"))
 }
 
 fn endpoints(gateway: &Gateway, listening: Listening) -> String {

@@ -1,6 +1,8 @@
 //! Child processes: nothing that a child started outlives the gateway, however either ends.
 
 mod survivors;
+mod moody;
+mod kept;
 
 use std::path::{Path, PathBuf};
 
