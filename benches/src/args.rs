@@ -40,6 +40,33 @@ pub(crate) enum What {
     Load(LoadArgs),
     /// Starts child, floor and gateway, alternates load on them, prints and keeps the table.
     Compare(CompareArgs),
+    /// Calls at load while children are killed at random; every promise is checked.
+    Soak(SoakArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SoakArgs {
+    /// The program `gateway`; unless given, the one beside this program.
+    #[arg(long)]
+    pub(crate) gateway: Option<PathBuf>,
+    /// How long it takes, in seconds.
+    #[arg(long, default_value_t = 180, value_parser = value_parser!(u64).range(4..=SECONDS_MAX))]
+    pub(crate) seconds: u64,
+    /// Clients at the same time, in turn of either era.
+    #[arg(long, default_value_t = 16, value_parser = value_parser!(u64).range(1..=CONNECTIONS_MAX))]
+    pub(crate) callers: u64,
+    /// A child dies so often.
+    #[arg(long, default_value_t = 500, value_parser = value_parser!(u64).range(10..=60_000))]
+    pub(crate) kill_every_ms: u64,
+    /// Names the result files: `<date>-<what>.json` and `.md`.
+    #[arg(long, default_value = "soak", value_parser = file_name_part)]
+    pub(crate) what: String,
+    /// Words to keep with the result: what was changed, which commit.
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+    /// Folder of the result files.
+    #[arg(long, default_value = "benches/results")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +101,9 @@ pub(crate) struct ChildArgs {
     /// Where to listen (with --http).
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: std::net::SocketAddr,
+    /// A file in which each executed call leaves a line with its argument `text`.
+    #[arg(long)]
+    pub(crate) ledger: Option<PathBuf>,
     /// End when standard input ends (with --http; with --stdio it always does).
     #[arg(long)]
     pub(crate) tied: bool,

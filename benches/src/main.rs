@@ -10,6 +10,7 @@ mod floor;
 mod load;
 mod kernel;
 mod compare;
+mod soak;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn run(what: What) -> Result<(), Fault> {
         What::Child(args) if args.stdio => child::stdio::run(&args),
         What::Child(args) => on_all_cores()?.block_on(child::http::run(args)),
         What::Load(args) => on_one_core()?.block_on(load::run(args)),
+        What::Soak(args) => on_one_core()?.block_on(soak::run(args)),
         What::Compare(args) => on_one_core()?.block_on(compare::run(args)),
     }
 }

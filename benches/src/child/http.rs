@@ -12,9 +12,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use tokio::net::TcpListener;
 
+use super::ledger::Ledger;
 use super::script::{Answer, Heads, Origin, Script};
 use super::sessions::Sessions;
-use crate::args::{ChildArgs, Speaks};
+use crate::args::ChildArgs;
+#[cfg(test)]
+use crate::args::Speaks;
 use crate::fault::Fault;
 use crate::serve::{bind, serve};
 use crate::wire::name;
@@ -25,6 +28,7 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 struct Child {
     script: Script,
     sessions: Sessions,
+    ledger: Option<Ledger>,
 }
 
 /// Serves `/mcp` until its end is called for.
@@ -34,14 +38,22 @@ struct Child {
 pub(crate) async fn run(args: ChildArgs) -> Result<(), Fault> {
     let bytes = usize::try_from(args.bytes).map_err(Fault::during("--bytes"))?;
     let listener = bind(args.listen, "/mcp").await?;
-    stand(listener, args.era, bytes, args.tied).await;
+    let ledger = args.ledger.as_deref().map(Ledger::open).transpose()?;
+    let script = Script::new(args.era, bytes);
+    serve_child(listener, Child { script, sessions: Sessions::default(), ledger }, args.tied).await;
     Ok(())
 }
 
 /// Answers whatever reaches `listener` with texts of `bytes` bytes.
+#[cfg(test)]
 pub(crate) async fn stand(listener: TcpListener, speaks: Speaks, bytes: usize, tied: bool) {
     let script = Script::new(speaks, bytes);
-    let child = Arc::new(Child { script, sessions: Sessions::default() });
+    let child = Child { script, sessions: Sessions::default(), ledger: None };
+    serve_child(listener, child, tied).await;
+}
+
+async fn serve_child(listener: TcpListener, child: Child, tied: bool) {
+    let child = Arc::new(child);
     let service = service_fn(move |request| {
         let child = Arc::clone(&child);
         async move { Ok::<_, Infallible>(child.meet(request).await) }
@@ -74,7 +86,11 @@ impl Child {
         if session.is_some() && !in_session && heads.method.is_none() {
             return bare(StatusCode::NOT_FOUND);
         }
-        let answer = self.script.answer(&body.to_bytes(), Origin::Http { heads, in_session });
+        let body = body.to_bytes();
+        let answer = self.script.answer(&body, Origin::Http { heads, in_session });
+        if let Some(ledger) = &self.ledger {
+            ledger.note(&body, &answer);
+        }
         self.print(answer)
     }
 

@@ -1,5 +1,6 @@
 //! The scripted child: an MCP server with one tool, `echo`, whose answers are printed beforehand.
 
+mod ledger;
 mod script;
 mod sessions;
 pub(crate) mod http;

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use super::ledger::Ledger;
 use super::script::{Origin, Script};
 use crate::args::ChildArgs;
 use crate::fault::Fault;
@@ -20,10 +21,17 @@ pub(crate) fn run(args: &ChildArgs) -> Result<(), Fault> {
     let bytes = usize::try_from(args.bytes).map_err(Fault::during("--bytes"))?;
     let script = Script::new(args.era, bytes);
     let input = BufReader::with_capacity(READ_AHEAD_BYTES, io::stdin());
-    answer_lines(&script, input, io::stdout().lock()).map_err(Fault::during("standard input"))
+    let ledger = args.ledger.as_deref().map(Ledger::open).transpose()?;
+    let out = io::stdout().lock();
+    answer_lines(&script, ledger.as_ref(), input, out).map_err(Fault::during("standard input"))
 }
 
-fn answer_lines<R, W>(script: &Script, mut input: BufReader<R>, mut out: W) -> io::Result<()>
+fn answer_lines<R, W>(
+    script: &Script,
+    ledger: Option<&Ledger>,
+    mut input: BufReader<R>,
+    mut out: W,
+) -> io::Result<()>
 where
     R: Read,
     W: Write,
@@ -43,6 +51,9 @@ where
         }
         if !line.trim_ascii().is_empty() {
             let answer = script.answer(&line, Origin::Stdio { greeted });
+            if let Some(ledger) = ledger {
+                ledger.note(&line, &answer);
+            }
             greeted |= answer.greets;
             if let Some(body) = answer.body {
                 answers.extend_from_slice(&body);
@@ -66,7 +77,7 @@ mod tests {
     fn said(lines: &str) -> Vec<serde_json::Value> {
         let mut out = Vec::new();
         let input = BufReader::new(lines.as_bytes());
-        answer_lines(&Script::new(Speaks::Legacy, 5), input, &mut out).unwrap();
+        answer_lines(&Script::new(Speaks::Legacy, 5), None, input, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
+
 use super::result::Report;
 use crate::fault::Fault;
 
@@ -15,8 +17,21 @@ const SAME_NAME_MAX: u32 = 1_000;
 /// # Errors
 /// The folder cannot be written to.
 pub(super) fn keep(folder: &Path, report: &Report, page: &str) -> Result<PathBuf, Fault> {
+    keep_as(folder, &report.what, report, page)
+}
+
+/// The same for figures of any kind.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub(crate) fn keep_as(
+    folder: &Path,
+    what: &str,
+    report: &impl Serialize,
+    page: &str,
+) -> Result<PathBuf, Fault> {
     fs::create_dir_all(folder).map_err(Fault::during(folder.display()))?;
-    let name = format!("{}-{}", report.date, report.what);
+    let name = format!("{}-{what}", today());
     let numbered = (2..SAME_NAME_MAX).map(|number| format!("{name}-{number}"));
     let free = std::iter::once(name.clone())
         .chain(numbered)

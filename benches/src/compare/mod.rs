@@ -6,6 +6,9 @@ mod result;
 mod table;
 mod keep;
 
+pub(crate) use keep::keep_as;
+pub(crate) use process::Process;
+
 use std::path::PathBuf;
 
 use tokio::time::Duration;

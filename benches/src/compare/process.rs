@@ -23,12 +23,12 @@ const STDERR_SHOWN_BYTES: usize = 2_000;
 
 /// Killed when dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     label: &'static str,
     child: Child,
     stderr: PathBuf,
-    pub(super) pid: u32,
-    pub(super) endpoint: Uri,
+    pub(crate) pid: u32,
+    pub(crate) endpoint: Uri,
     /// Reads what it prints, so that it never waits for a reader.
     _drain: JoinSet<()>,
 }
@@ -39,7 +39,7 @@ impl Process {
     ///
     /// # Errors
     /// The program cannot be started, ends, or names no endpoint in time.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         label: &'static str,
         command: &mut Command,
         folder: &Path,
@@ -66,13 +66,13 @@ impl Process {
     }
 
     /// The fault, with the last words of this process.
-    pub(super) fn blame(&self, fault: Fault) -> Fault {
+    pub(crate) fn blame(&self, fault: Fault) -> Fault {
         blame(self.label, &self.stderr, fault)
     }
 
     /// # Errors
     /// The process has ended.
-    pub(super) fn still_runs(&mut self) -> Result<(), Fault> {
+    pub(crate) fn still_runs(&mut self) -> Result<(), Fault> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(self.blame(Fault(format!("{} ended: {status}", self.label)))),
@@ -81,7 +81,7 @@ impl Process {
     }
 
     /// Kills it and waits until it is gone.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         // It may have ended by itself.
         let _gone = self.child.kill().await;
     }

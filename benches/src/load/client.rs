@@ -155,7 +155,7 @@ impl Client {
     ///
     /// # Errors
     /// A name cannot stand in a header.
-    pub(super) fn head(&self, method: &str, tool: Option<&str>) -> Result<HeaderMap, Fault> {
+    pub(crate) fn head(&self, method: &str, tool: Option<&str>) -> Result<HeaderMap, Fault> {
         let session = self.session.as_ref().and_then(|id| id.to_str().ok());
         let agreed = (method != "initialize").then_some(LEGACY);
         let mut all = vec![
@@ -187,7 +187,7 @@ impl Client {
     ///
     /// # Errors
     /// The connection is gone, the answer too long or too late.
-    pub(super) async fn post(&mut self, head: &HeaderMap, body: Bytes) -> Result<Answer, Fault> {
+    pub(crate) async fn post(&mut self, head: &HeaderMap, body: Bytes) -> Result<Answer, Fault> {
         self.send(Method::POST, head, body).await
     }
 
@@ -224,7 +224,7 @@ impl Client {
 }
 
 /// The JSON-RPC answer in a body: the body itself, or the last event of a stream.
-pub(super) fn message<'a>(headers: &HeaderMap, body: &'a [u8]) -> &'a [u8] {
+pub(crate) fn message<'a>(headers: &HeaderMap, body: &'a [u8]) -> &'a [u8] {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if !kind.starts_with(b"text/event-stream") {
         return body;

@@ -5,7 +5,7 @@ mod client;
 pub(crate) mod latency;
 mod round;
 
-pub(crate) use client::{Client, Endpoint};
+pub(crate) use client::{Client, Endpoint, message};
 pub(crate) use round::{Outcome, Plan, Ready};
 
 use serde_json::json;

@@ -17,6 +17,8 @@ mod budget;
 mod repeat;
 mod attempt;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -111,6 +111,11 @@ impl Cast {
         self.mount(name, &keys)
     }
 
+    /// Who directs the child that is to be mounted under this name.
+    pub fn director(&self, mount: &str) -> Director {
+        self.directors.get(mount).unwrap_or_else(|| panic!("no scripted child at {mount}")).clone()
+    }
+
     /// Starts the gateway; comes back once every mount was reached or given up.
     pub async fn start(self) -> Play {
         let running = start(String::leak(self.text), &[], &self.children).await;

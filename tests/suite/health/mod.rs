@@ -3,6 +3,7 @@
 mod gates;
 mod retries;
 mod walls;
+mod pains;
 
 use harness::scripted::{at, string};
 
