@@ -14,8 +14,8 @@ use tokio_util::task::TaskTracker;
 use crate::call::{BoxServe, Dial};
 use crate::config::{self, Config, LinkConfig, MountConfig};
 use crate::connect::{
-    self, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial, UnixSettings,
-    WebSocketDial,
+    self, Asking, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial,
+    UnixSettings, WebSocketDial,
 };
 use crate::control::{Admin, Kept, MountReport, Publisher, report};
 use crate::listen::{self, Bounds, Guard, Mcp};
@@ -65,8 +65,9 @@ impl Gateway {
         let turns = Arc::new(Semaphore::new(limits.starts_max));
         let mut mounts = Vec::new();
         for entry in config.mounts.iter().filter(|entry| entry.enabled) {
+            let asking = Asking::new(entry.name.as_str(), entry.parked_max, limits.question_wait);
             let links = std::iter::once(&entry.link).chain(&entry.replicas);
-            let dials = links.map(|link| dial(entry, link, children, &turns));
+            let dials = links.map(|link| dial(entry, link, children, &turns, asking.clone()));
             let mount = Mount::new(policy(entry), dials.collect::<Result<_, _>>()?);
             let serve: BoxServe = Arc::clone(&mount) as BoxServe;
             if let Some(offer) = kept.as_ref().and_then(|kept| kept.load(entry)) {
@@ -86,6 +87,8 @@ impl Gateway {
             sessions_max: limits.sessions_max,
             session_idle: limits.session_idle,
             session_age_max: limits.session_age_max,
+            question_wait: limits.question_wait,
+            rounds_max: limits.rounds_max,
         };
         let front = Front::new(Arc::clone(&router) as BoxServe, seal, settings);
         let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
@@ -309,6 +312,7 @@ fn dial(
     link: &LinkConfig,
     children: &Children,
     turns: &Arc<Semaphore>,
+    asking: Asking,
 ) -> Result<Arc<dyn Dial>, String> {
     let name = entry.name.as_str();
     Ok(match link {
@@ -335,14 +339,15 @@ fn dial(
             settings.era = pin(entry.era);
             settings.probe_wait = entry.probe_wait;
             settings.message_bytes_max = entry.result_bytes_max;
+            settings.asking = asking;
             Arc::new(StdioDial::new(settings))
         }
         LinkConfig::Http { url, shown, headers } => {
-            let settings = http(entry, url, shown, headers)?;
+            let settings = http(entry, (url, shown, headers), asking)?;
             Arc::new(HttpDial::new(settings).map_err(|fault| fault.text)?)
         }
         LinkConfig::WebSocket { url, shown, headers } => {
-            let settings = http(entry, url, shown, headers)?;
+            let settings = http(entry, (url, shown, headers), asking)?;
             let dial = WebSocketDial::new(settings, entry.probe_wait);
             Arc::new(dial.map_err(|fault| fault.text)?)
         }
@@ -353,15 +358,15 @@ fn dial(
             probe_wait: entry.probe_wait,
             message_bytes_max: entry.result_bytes_max,
             connect_timeout: entry.timeout_connect,
+            asking,
         })),
     })
 }
 
 fn http(
     entry: &MountConfig,
-    url: &config::Secret,
-    shown: &str,
-    headers: &[(String, config::Secret)],
+    (url, shown, headers): (&config::Secret, &str, &[(String, config::Secret)]),
+    asking: Asking,
 ) -> Result<HttpSettings, String> {
     let name = entry.name.as_str();
     let bad = |what: &str| format!("mounts.{name}.{what} is not usable as it is");
@@ -380,5 +385,6 @@ fn http(
         era: pin(entry.era),
         message_bytes_max: entry.result_bytes_max,
         connect_timeout: entry.timeout_connect,
+        asking,
     })
 }

@@ -13,6 +13,7 @@ pub mod method;
 pub mod meta;
 pub mod header;
 pub mod capabilities;
+pub mod question;
 pub mod cursor;
 pub mod name;
 pub mod uri;

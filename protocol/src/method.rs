@@ -155,6 +155,8 @@ pub mod notice {
     pub const PROMPTS_CHANGED: &str = "notifications/prompts/list_changed";
     /// The resources or templates changed.
     pub const RESOURCES_CHANGED: &str = "notifications/resources/list_changed";
+    /// What a web page asked of a person is done (2025-11-25 only).
+    pub const ELICITATION_COMPLETE: &str = "notifications/elicitation/complete";
     /// A subscribed resource changed.
     pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
 }

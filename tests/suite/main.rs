@@ -7,6 +7,7 @@ mod children;
 mod replicas;
 mod health;
 mod chaos;
+mod questions;
 mod envelope;
 mod metadata;
 mod era;

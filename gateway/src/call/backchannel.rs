@@ -1,6 +1,6 @@
 //! What flows against a call: progress, log messages, and the events of a listen.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{Notify, Raw, Sending};
 use tokio::sync::{Notify as Pulse, mpsc};
@@ -20,8 +20,37 @@ pub struct Notice {
 /// The way back to the one client whose call this is.
 #[derive(Debug, Clone, Default)]
 pub struct Backchannel {
-    queue: Option<mpsc::Sender<Notice>>,
+    way: Way,
     pulse: Option<Arc<Pulse>>,
+    held: bool,
+}
+
+/// Where notices go.
+#[derive(Debug, Clone, Default)]
+enum Way {
+    /// Nobody listens.
+    #[default]
+    Nowhere,
+    Queue(mpsc::Sender<Notice>),
+    /// Wherever the switch points at that moment.
+    Switched(Arc<Mutex<Backchannel>>),
+}
+
+/// Points a backchannel that is in use to another client's: the call is the same, the request that
+/// waits for it another.
+#[derive(Debug, Clone)]
+pub struct Switch(Arc<Mutex<Backchannel>>);
+
+impl Switch {
+    /// What is told from now on goes to `back`.
+    pub fn point(&self, back: Backchannel) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = back;
+    }
+
+    /// Where it points now.
+    pub fn now(&self) -> Backchannel {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Backchannel {
@@ -33,7 +62,34 @@ impl Backchannel {
     /// A backchannel and where its notices come out.
     pub fn open() -> (Self, mpsc::Receiver<Notice>) {
         let (queue, out) = mpsc::channel(NOTICES_QUEUED_MAX);
-        (Self { queue: Some(queue), pulse: None }, out)
+        (Self { way: Way::Queue(queue), ..Self::default() }, out)
+    }
+
+    /// A backchannel that leads where `first` does until it is pointed elsewhere.
+    pub fn switched(first: Self) -> (Self, Switch) {
+        let now = Arc::new(Mutex::new(first));
+        (Self { way: Way::Switched(Arc::clone(&now)), ..Self::default() }, Switch(now))
+    }
+
+    /// The same way back, of a client that stays on it from the first question of a call to the
+    /// call's end: when it leaves, nobody comes back with an answer.
+    #[must_use]
+    pub fn holding(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
+    /// Whether the client stays over all questions of a call.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Waits until a client that stays has left; for ever for one that does not stay.
+    pub async fn left(&self) {
+        match &self.way {
+            Way::Queue(queue) if self.held => queue.closed().await,
+            _ => std::future::pending().await,
+        }
     }
 
     /// The same way back, which also wakes `pulse` at each notice: a sign of life for time-outs.
@@ -47,14 +103,26 @@ impl Backchannel {
     /// has not taken the [`NOTICES_QUEUED_MAX`] before it.
     pub fn tell(&self, method: &str, params: Raw) -> bool {
         self.touch();
-        let Some(queue) = &self.queue else { return false };
-        queue.try_send(Notice { method: method.to_owned(), params }).is_ok()
+        match &self.way {
+            Way::Nowhere => false,
+            Way::Queue(queue) => {
+                queue.try_send(Notice { method: method.to_owned(), params }).is_ok()
+            }
+            Way::Switched(now) => Switch(Arc::clone(now)).now().tell(method, params),
+        }
     }
 
     /// Hands over a notice, waiting while the queue is full.
     pub async fn tell_waiting(&self, method: &str, params: Raw) {
         self.touch();
-        if let Some(queue) = &self.queue {
+        let now = match &self.way {
+            Way::Nowhere => return,
+            Way::Queue(_) => self.clone(),
+            // A switch never points to another.
+            Way::Switched(now) => Switch(Arc::clone(now)).now(),
+        };
+        now.touch();
+        if let Way::Queue(queue) = &now.way {
             // A client that left needs no notices.
             let _left = queue.send(Notice { method: method.to_owned(), params }).await;
         }

@@ -77,6 +77,8 @@ pub enum Kind {
         /// The mount.
         mount: Arc<str>,
     },
+    /// The child asked the client something, and the answer did not come.
+    Unanswered,
     /// The client no longer wants the answer.
     Cancelled,
     /// The child answered with something that is no answer.
@@ -142,6 +144,7 @@ impl Fault {
             Kind::Timeout { .. }
             | Kind::OutcomeUnknown { .. }
             | Kind::BadAnswer { .. }
+            | Kind::Unanswered
             | Kind::Cancelled
             | Kind::Internal => Retry::Unknown,
             _ => Retry::Never,

@@ -12,9 +12,9 @@ mod turn;
 use std::sync::Arc;
 
 use protocol::header::Mirrored;
-use protocol::{Method, Raw};
+use protocol::{ErrorObject, Method, Raw};
 
-pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice};
+pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice, Switch};
 pub use caller::{Caller, Principal};
 pub use fault::{Fault, Kind, Origin, Retry};
 pub use link::{Dial, Event, Link, List};
@@ -55,6 +55,9 @@ pub struct Call {
     pub mirrored: Arc<[Mirrored]>,
     /// What the child is told of the caller in the metadata; set by a mount that tells it.
     pub told: Option<Raw>,
+    /// Questions of the child that the client answered with an error, by their key: the modern era
+    /// has no words for that in `inputResponses`.
+    pub refused: Arc<[(String, ErrorObject)]>,
     /// What flows against the call.
     pub back: Backchannel,
 }
@@ -72,6 +75,7 @@ impl Call {
             param_headers: None,
             mirrored: Arc::default(),
             told: None,
+            refused: Arc::default(),
             back: Backchannel::none(),
         }
     }

@@ -152,6 +152,10 @@ table! {
         "entries of a list in one page to a client";
     LISTENS_MAX = "listens_max", Kind::Count(1, 1_000_000), "10000",
         "open streams of notifications to clients";
+    QUESTION_WAIT = "question_wait", Kind::Time(100, DAY), "\"10m\"",
+        "for a client to answer what a child asks it, and to come back with the answers";
+    ROUNDS_MAX = "rounds_max", Kind::Count(1, 1000), "16",
+        "times that a legacy client is asked in one call of a modern child";
     DRAIN = "drain", Kind::Time(0, 10 * MINUTE), "\"10s\"",
         "for calls in flight to end at shutdown";
     SETTLE = "settle", Kind::Time(0, 5 * MINUTE), "\"5s\"",
@@ -212,6 +216,8 @@ table! {
         "calls a minute may be sent again in any case";
     TRUST_ANNOTATIONS = "trust_annotations", Kind::Switch, "false",
         "whether tools with `readOnlyHint` or `idempotentHint` do no harm twice";
+    PARKED_MAX = "parked_max", Kind::Count(0, 100_000), "64",
+        "calls at a time that wait at this child while their clients are asked";
     RESULT_BYTES_MAX = "result_bytes_max", Kind::Bytes(KIB, GIB), "\"64MiB\"",
         "one message of the child";
     PAGES_MAX = "pages_max", Kind::Count(1, 100_000), "1000", "pages of one list of the child";

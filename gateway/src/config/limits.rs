@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::keys::{
     BODY_BYTES_MAX, CATALOG_TTL, CONNECTIONS_MAX, DRAIN, GATEWAY_CALLS_IN_FLIGHT_MAX,
-    HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, SESSION_AGE_MAX, SESSION_IDLE,
-    SESSIONS_MAX, SETTLE, STARTS_MAX,
+    HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, QUESTION_WAIT, ROUNDS_MAX,
+    SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_MAX, SETTLE, STARTS_MAX,
 };
 use super::quantity;
 use super::reading::Reading;
@@ -33,6 +33,12 @@ pub struct Limits {
     pub page_entries: usize,
     /// Open streams of notifications to clients. Default 10 000, from 1 to 1 000 000.
     pub listens_max: usize,
+    /// How long a client may take to answer what a child asks it, and to come back with the
+    /// answers. Default 10 min, from 100 ms to 1 d.
+    pub question_wait: Duration,
+    /// Times that a legacy client is asked in one call of a modern child. Default 16, from 1 to
+    /// 1000.
+    pub rounds_max: usize,
     /// Time for calls in flight to end at shutdown. Default 10 s, from 0 to 10 min.
     pub drain: Duration,
     /// How long the first list waits for the first answers of the mounts. Default 5 s, from 0 to
@@ -56,6 +62,8 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> Limits {
         session_age_max: time(&mut table, &SESSION_AGE_MAX, reading),
         page_entries: table.count(&PAGE_ENTRIES, reading),
         listens_max: table.count(&LISTENS_MAX, reading),
+        question_wait: time(&mut table, &QUESTION_WAIT, reading),
+        rounds_max: table.count(&ROUNDS_MAX, reading),
         drain: time(&mut table, &DRAIN, reading),
         settle: time(&mut table, &SETTLE, reading),
         catalog_ttl: time(&mut table, &CATALOG_TTL, reading),

@@ -9,9 +9,9 @@ use protocol::Options;
 use super::health::{self, Health};
 use super::keys::{
     BYTES_IN_FLIGHT_MAX, CALLER, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED, ENTRIES_MAX, ERA,
-    MOUNT, PAGES_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES, RESULT_BYTES_MAX,
-    RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT, TIMEOUT_MAX, TIMEOUT_START,
-    TOOLS, TRUST_ANNOTATIONS,
+    MOUNT, PAGES_MAX, PARKED_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES,
+    RESULT_BYTES_MAX, RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT,
+    TIMEOUT_MAX, TIMEOUT_START, TOOLS, TRUST_ANNOTATIONS,
 };
 use super::link::{self, ChildKind, LinkConfig, NoKind};
 use super::quantity::{self, TIME};
@@ -73,6 +73,9 @@ pub struct MountConfig {
     pub retries_floor: usize,
     /// Whether tools with `readOnlyHint` or `idempotentHint` do no harm twice. Default false.
     pub trust_annotations: bool,
+    /// Calls at a time that wait at this child while their clients are asked. Default 64, from 0 to
+    /// 100 000.
+    pub parked_max: usize,
     /// Bytes of one message of the child. Default 64 MiB, from 1 KiB to 1 GiB.
     pub result_bytes_max: usize,
     /// Pages of one list of the child. Default 1000, from 1 to 100 000.
@@ -197,6 +200,7 @@ pub(super) fn policy(
         retries_percent: table.count(&RETRIES_PERCENT, reading),
         retries_floor: table.count(&RETRIES_FLOOR, reading),
         trust_annotations: table.switch(&TRUST_ANNOTATIONS, reading),
+        parked_max: table.count(&PARKED_MAX, reading),
         result_bytes_max: table.bytes(&RESULT_BYTES_MAX, reading),
         pages_max: table.count(&PAGES_MAX, reading),
         entries_max: table.count(&ENTRIES_MAX, reading),

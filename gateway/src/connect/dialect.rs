@@ -11,7 +11,19 @@ use crate::call::{Call, Fault, Kind, Reply, ReplyKind};
 /// foreign ones stay.
 ///
 /// `token` is the progress token of this hop; it is used only when the client wants progress.
+///
+/// # Errors
+/// [`Kind::Unanswered`] when the client refused to answer the child: the modern era has no words
+/// for that, so the call ends here.
 pub(super) fn modern_params(call: &Call, version: Version, token: u64) -> Result<Raw, Fault> {
+    if let Some((key, error)) = call.refused.first() {
+        let text = format!(
+            "the server asked the client something (`{key}`), and the client answered with an \
+             error: {:.200} ({}); the call was given up",
+            error.message, error.code
+        );
+        return Err(Fault::new(Kind::Unanswered, text));
+    }
     let stamp = Stamp {
         version: Some(version.as_str()),
         client_capabilities: Some(&call.caller.capabilities),

@@ -1,14 +1,16 @@
 //! A connection in the legacy era: handshake, session, requests of the child.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use protocol::capabilities::ServerCapabilities;
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
+use protocol::question::{Question, may_ask};
 use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
 
+use super::asking::{Asked, Asking, OpenCalls, declared};
 use super::audience::asked_uris;
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;
@@ -16,7 +18,7 @@ use super::identity::IDENTITY;
 use super::subscriptions::Subscriptions;
 use super::unreachable::unreachable;
 use super::wire::{Answer, Hear, Wire};
-use crate::call::{About, Call, Event, Fault, List, Reply};
+use crate::call::{About, Call, Event, Fault, Future, List, Reply};
 
 /// How long a child may take to answer `initialize`; `npx` and `uvx` load programs before that.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(60);
@@ -25,6 +27,7 @@ const HANDSHAKE_WAIT: Duration = Duration::from_secs(60);
 pub(super) struct Legacy {
     wire: Arc<Wire>,
     ear: Arc<Ear>,
+    calls: Arc<OpenCalls>,
     about: About,
 }
 
@@ -38,8 +41,15 @@ impl Legacy {
         wire: Arc<Wire>,
         offered: Version,
         events: mpsc::Sender<Event>,
+        asking: Asking,
     ) -> Result<Self, Fault> {
-        let ear = Arc::new(Ear { events, subscriptions: Subscriptions::default() });
+        let calls = OpenCalls::new(asking);
+        let ear = Arc::new(Ear {
+            wire: Arc::downgrade(&wire),
+            calls: Arc::clone(&calls),
+            events,
+            subscriptions: Subscriptions::default(),
+        });
         wire.heard_by(ear.clone());
         let result = match initialize(&wire, offered).await? {
             Ok(result) => Ok(result),
@@ -58,7 +68,7 @@ impl Legacy {
         let about = read_about(&result.map_err(refused)?)
             .map_err(|text| unreachable(wire.mount(), &text))?;
         wire.notify(notice::INITIALIZED, &Raw::default());
-        Ok(Self { wire, ear, about })
+        Ok(Self { wire, ear, calls, about })
     }
 
     /// Answers one call.
@@ -66,12 +76,16 @@ impl Legacy {
         if call.method == Method::Listen {
             return self.listen(&call).await;
         }
-        let id = self.wire.fresh_id();
-        let params = legacy_params(&call, id)?;
-        let progress = call.wants_progress.then(|| call.back.clone());
-        match self.wire.request(id, &call.method, &params, progress).await? {
-            Ok(result) => legacy_reply(result, self.wire.mount()),
-            Err(error) => Err(child_error(&call, error)),
+        if may_ask(&call.method) {
+            let wire = Arc::clone(&self.wire);
+            // Nothing on a wire says in which call the child asks.
+            let begin = |call, _voice| -> Future<'static, _> { Box::pin(send(wire, call)) };
+            return self.calls.serve(call, begin).await;
+        }
+        let sending = send(Arc::clone(&self.wire), call.clone());
+        match call.method {
+            Method::Complete => self.calls.count(sending).await,
+            _ => sending.await,
         }
     }
 
@@ -117,9 +131,20 @@ impl Legacy {
     }
 }
 
+/// Sends one call and waits for its answer.
+async fn send(wire: Arc<Wire>, call: Call) -> Result<Reply, Fault> {
+    let id = wire.fresh_id();
+    let params = legacy_params(&call, id)?;
+    let progress = call.wants_progress.then(|| call.back.clone());
+    match wire.request(id, &call.method, &params, progress).await? {
+        Ok(result) => legacy_reply(result, wire.mount()),
+        Err(error) => Err(child_error(&call, error)),
+    }
+}
+
 async fn initialize(wire: &Wire, offered: Version) -> Result<Answer, Fault> {
     let params = ObjectWriter::new().string("protocolVersion", offered.as_str());
-    let params = params.raw("capabilities", "{}").raw("clientInfo", IDENTITY).finish();
+    let params = params.raw("capabilities", &declared()).raw("clientInfo", IDENTITY).finish();
     let id = wire.fresh_id();
     let answer = wire.request(id, &Method::Initialize, &params, None);
     tokio::time::timeout(HANDSHAKE_WAIT, answer).await.unwrap_or_else(|_| {
@@ -153,6 +178,8 @@ fn read_about(result: &Raw) -> Result<About, String> {
 
 /// What the child says by itself.
 struct Ear {
+    wire: Weak<Wire>,
+    calls: Arc<OpenCalls>,
     events: mpsc::Sender<Event>,
     subscriptions: Subscriptions,
 }
@@ -168,6 +195,12 @@ impl Hear for Ear {
             notice::PROMPTS_CHANGED => changed(List::Prompts),
             notice::RESOURCES_CHANGED => changed(List::Resources),
             notice::RESOURCE_UPDATED => self.subscriptions.audience.updated(&params),
+            notice::CANCELLED => {
+                let members = Members::read(&params).ok();
+                if let Some(id) = members.as_ref().and_then(|members| members.get("requestId")) {
+                    self.calls.withdraw(&params.slice(id));
+                }
+            }
             // Nothing in it says whose call it belongs to (digest 2.3 row 16).
             notice::MESSAGE => {
                 tracing::debug!(target: "child", mount = wire.mount(), "{}", params.as_str());
@@ -176,24 +209,28 @@ impl Hear for Ear {
         }
     }
 
-    fn request(&self, wire: &Wire, id: &Raw, method: &str, _params: Raw) {
+    fn request(&self, wire: &Wire, id: &Raw, method: &str, params: Raw) {
+        if let Some(question) = Question::read(method) {
+            let (asker, asked_as) = (self.wire.clone(), id.clone());
+            return self.calls.ask(Asked::new(id.clone(), question, &params, move |answer| {
+                if let Some(wire) = asker.upgrade() {
+                    respond(&wire, &asked_as, &answer);
+                }
+            }));
+        }
         let answer = match method {
             "ping" => Ok(Raw::default()),
-            "roots/list" => Err(ErrorObject::new(
-                error::METHOD_NOT_FOUND,
-                "roots/list: this client did not declare `roots`",
-            )),
-            "sampling/createMessage" | "elicitation/create" => Err(ErrorObject::new(
-                error::INVALID_PARAMS,
-                format!("{method}: this client did not declare it"),
-            )),
             _ => Err(ErrorObject::new(
                 error::METHOD_NOT_FOUND,
                 format!("`{method:.80}` is unknown to this client"),
             )),
         };
-        if !wire.answer(id, &answer) {
-            wire.odd("it takes no messages: the answer to a request of its own was left out");
-        }
+        respond(wire, id, &answer);
+    }
+}
+
+fn respond(wire: &Wire, id: &Raw, answer: &Answer) {
+    if !wire.answer(id, answer) {
+        wire.odd("it takes no messages: the answer to a request of its own was left out");
     }
 }

@@ -11,6 +11,7 @@ mod backoff;
 mod changes;
 mod fan;
 mod subscriptions;
+mod asking;
 mod legacy;
 mod modern;
 mod probe;
@@ -25,6 +26,7 @@ mod websocket;
 #[cfg(test)]
 mod scripted;
 
+pub use self::asking::Asking;
 pub use self::http::{HttpDial, HttpSettings};
 pub use custody::{adopt_orphans, warden_if_asked};
 pub use in_process::InProcessDial;

@@ -8,6 +8,7 @@ use protocol::capabilities::ServerCapabilities;
 use protocol::{ErrorObject, Version, error};
 use tokio::sync::mpsc;
 
+use super::asking::Asking;
 use super::discover::{self, Discovered};
 use super::legacy::Legacy;
 use super::modern::{self, Modern};
@@ -65,9 +66,10 @@ pub(super) async fn meet(
     wire: &Arc<Wire>,
     plan: Plan,
     events: mpsc::Sender<Event>,
+    rules: Asking,
 ) -> Result<Peer, Unmet> {
     let wait = match plan {
-        Plan::Handshake => return greet(wire, Version::NEWEST_LEGACY, events).await,
+        Plan::Handshake => return greet(wire, Version::NEWEST_LEGACY, events, rules).await,
         Plan::Probe { wait } => wait,
         Plan::Modern => DISCOVER_WAIT,
     };
@@ -80,7 +82,7 @@ pub(super) async fn meet(
         Ok(Verdict::Neither(unmet)) => Err(unmet),
         Ok(Verdict::Legacy(_)) if plan == Plan::Modern => Err(not_modern(wire, "legacy")),
         Err(_) if plan == Plan::Modern => Err(not_modern(wire, "silent")),
-        Ok(Verdict::Legacy(version)) => greet(wire, version, events).await,
+        Ok(Verdict::Legacy(version)) => greet(wire, version, events, rules).await,
         Err(_) => {
             // A slow modern child answers the first question late and never the handshake, so both
             // are open: the handshake decides unless discovery succeeds before it.
@@ -92,7 +94,7 @@ pub(super) async fn meet(
             };
             tokio::select! {
                 biased;
-                peer = greet(wire, Version::NEWEST_LEGACY, events.clone()) => {
+                peer = greet(wire, Version::NEWEST_LEGACY, events.clone(), rules) => {
                     // A slow child may just have got to the first question, and died of it.
                     let died_of_probe = wire.why_lost().is_some();
                     peer.map_err(|unmet| Unmet { died_of_probe, ..unmet })
@@ -115,8 +117,9 @@ async fn greet(
     wire: &Arc<Wire>,
     version: Version,
     events: mpsc::Sender<Event>,
+    rules: Asking,
 ) -> Result<Peer, Unmet> {
-    let met = Legacy::greet(wire.clone(), version, events).await;
+    let met = Legacy::greet(wire.clone(), version, events, rules).await;
     met.map(Peer::Legacy).map_err(|fault| Unmet { fault, died_of_probe: false })
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::EraPin;
 use super::process::Process;
 use super::wire::{Cable, CableSettings, LastWords};
 use super::wired::{Carrier, Meeting, Open, Opened};
+use super::{Asking, EraPin};
 use crate::call::{Dial, Event, Fault, Future, Link, Turn};
 
 /// How many of the last words go to the log with a fault.
@@ -37,13 +37,17 @@ pub struct StdioSettings {
     pub probe_wait: Duration,
     /// The longest message that is read from it, in bytes.
     pub message_bytes_max: usize,
+    /// How it may ask the clients that call it.
+    pub asking: Asking,
 }
 
 impl StdioSettings {
     /// Settings with the defaults: era found out within 3 s, messages up to 16 MiB.
     pub fn new(mount: impl Into<Arc<str>>, command: impl Into<String>) -> Self {
+        let mount = mount.into();
         Self {
-            mount: mount.into(),
+            asking: Asking::of(&mount),
+            mount,
             command: command.into(),
             args: Vec::new(),
             env: Vec::new(),
@@ -70,7 +74,7 @@ struct Way {
 impl StdioDial {
     /// Nothing is started before [`Dial::dial`].
     pub fn new(settings: StdioSettings) -> Self {
-        let meeting = Meeting::new(settings.era, settings.probe_wait);
+        let meeting = Meeting::new(settings.era, settings.probe_wait, settings.asking.clone());
         Self { way: Way { settings, words: Arc::default() }, meeting }
     }
 

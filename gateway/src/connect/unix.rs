@@ -9,10 +9,10 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::EraPin;
 use super::unreachable::unreachable;
 use super::wire::{Cable, CableSettings, LastWords};
 use super::wired::{Carrier, Meeting, NoCarrier, Open, Opened};
+use super::{Asking, EraPin};
 use crate::call::{Dial, Event, Fault, Future, Link};
 
 /// What is known of a child behind a Unix socket.
@@ -30,6 +30,8 @@ pub struct UnixSettings {
     pub message_bytes_max: usize,
     /// The longest that the connection may take.
     pub connect_timeout: Duration,
+    /// How it may ask the clients that call it.
+    pub asking: Asking,
 }
 
 /// Opens connections to a child behind a Unix socket.
@@ -46,7 +48,7 @@ struct Way {
 impl UnixDial {
     /// Nothing is connected before [`Dial::dial`].
     pub fn new(settings: UnixSettings) -> Self {
-        let meeting = Meeting::new(settings.era, settings.probe_wait);
+        let meeting = Meeting::new(settings.era, settings.probe_wait, settings.asking.clone());
         Self { way: Way { settings, words: Arc::default() }, meeting }
     }
 }

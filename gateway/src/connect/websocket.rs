@@ -48,7 +48,7 @@ impl WebSocketDial {
     /// [`crate::call::Kind::Internal`] when TLS cannot be set up.
     pub fn new(settings: HttpSettings, probe_wait: Duration) -> Result<Self, Fault> {
         let connector = connector(settings.connect_timeout)?;
-        let meeting = Meeting::new(settings.era, probe_wait);
+        let meeting = Meeting::new(settings.era, probe_wait, settings.asking.clone());
         Ok(Self { way: Way { settings, connector, words: Arc::default() }, meeting })
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::EraPin;
 use super::probe::{Peer, Plan, Unmet, meet};
 use super::wire::Cable;
+use super::{Asking, EraPin};
 use crate::call::{About, Call, Event, Fault, Future, Link, List, Reply};
 
 /// What a wire runs over, where that has a life of its own.
@@ -45,14 +45,15 @@ pub(super) trait Open: Send + Sync {
 pub(super) struct Meeting {
     era: EraPin,
     probe_wait: Duration,
+    asking: Asking,
     /// Whether the last connection was legacy, so that the next need not ask (check 41).
     known_legacy: Mutex<bool>,
 }
 
 impl Meeting {
     /// Silence after the probe for `probe_wait` counts as legacy.
-    pub(super) fn new(era: EraPin, probe_wait: Duration) -> Self {
-        Self { era, probe_wait, known_legacy: Mutex::new(false) }
+    pub(super) fn new(era: EraPin, probe_wait: Duration, asking: Asking) -> Self {
+        Self { era, probe_wait, asking, known_legacy: Mutex::new(false) }
     }
 
     /// Opens a way and begins to speak on it, in the era that is pinned or found out.
@@ -75,7 +76,7 @@ impl Meeting {
         // At most three ways: a handshake that was right the last time, a probe, and a handshake
         // after a probe that was deadly.
         loop {
-            match WiredLink::meet(way, plan, events.clone()).await {
+            match WiredLink::meet(way, plan, events.clone(), self.asking.clone()).await {
                 Ok(link) => {
                     self.know_legacy(matches!(link.peer, Peer::Legacy(_)));
                     return Ok(link);
@@ -109,10 +110,15 @@ pub(super) struct WiredLink {
 }
 
 impl WiredLink {
-    async fn meet(way: &dyn Open, plan: Plan, events: mpsc::Sender<Event>) -> Result<Self, Unmet> {
+    async fn meet(
+        way: &dyn Open,
+        plan: Plan,
+        events: mpsc::Sender<Event>,
+        asking: Asking,
+    ) -> Result<Self, Unmet> {
         let opened = way.open().await;
         let (cable, carrier) = opened.map_err(|fault| Unmet { fault, died_of_probe: false })?;
-        let peer = meet(&cable.wire, plan, events).await?;
+        let peer = meet(&cable.wire, plan, events, asking).await?;
         Ok(Self { peer, cable, carrier })
     }
 }

@@ -259,6 +259,7 @@ fn head(headers: &HeaderMap) -> Head {
         method: text(header::METHOD),
         name: text(header::NAME),
         session: text(header::SESSION),
+        no_stream: !Accepts::read(headers).events,
         params: params.collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::call::{Backchannel, BoxServe, Call, Caller, Dial, Fault, Link, Notice, Reply, Serve};
-use gateway::connect::{EraPin, HttpDial, HttpSettings};
+use gateway::connect::{Asking, EraPin, HttpDial, HttpSettings};
 use protocol::json::{Members, ObjectWriter, elements, quoted};
 use protocol::{Method, Raw};
 use tokio::sync::mpsc;
@@ -53,6 +53,7 @@ impl Whom {
             era: EraPin::Auto,
             message_bytes_max: ANSWER_BYTES_MAX,
             connect_timeout: CONNECT_WAIT,
+            asking: Asking::of(&"child".into()),
         };
         let failed = |fault: Fault| End::Failed(format!("{url}: {}", fault.text));
         let dial = HttpDial::new(settings).map_err(failed)?;

@@ -76,6 +76,7 @@ pub(super) fn error_of(fault: &Fault) -> (u16, ErrorObject) {
         Kind::Timeout { mount } => internal(fault, at("TIMEOUT", mount)),
         Kind::OutcomeUnknown { mount } => internal(fault, at("OUTCOME_UNKNOWN", mount)),
         Kind::BadAnswer { mount } => internal(fault, at("BAD_ANSWER", mount)),
+        Kind::Unanswered => internal(fault, under(data("UNANSWERED"))),
         Kind::Cancelled => internal(fault, under(data("CANCELLED"))),
         Kind::Internal => internal(fault, under(data("INTERNAL_ERROR"))),
     }

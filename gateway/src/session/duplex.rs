@@ -83,7 +83,7 @@ impl Duplex {
             Err(error) => return Outcome::refuse(200, Some(id), &error),
         };
         let exchange = self.front.initialized(&session, id.clone());
-        let held = Held { session, live: Arc::clone(&self.live) };
+        let held = Held { session, live: Arc::clone(&self.live), streams: true };
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         Outcome::exchange(exchange)
     }

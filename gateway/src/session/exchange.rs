@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer;
+use super::asking::Questions;
 use super::live::InFlight;
 use crate::call::{Future, Notice};
 
@@ -24,7 +25,7 @@ const STEP_WAIT: Duration = Duration::from_secs(30);
 /// What happens next on a request's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A notification that belongs to the request.
+    /// A notification that belongs to the request, or a question to a legacy client.
     Notice(Bytes),
     /// The answer; nothing follows it but the other answers of a batch.
     Last {
@@ -52,6 +53,8 @@ enum Source {
 pub(super) struct Running {
     pub(super) answering: Future<'static, (u16, Bytes)>,
     pub(super) notices: mpsc::Receiver<Notice>,
+    /// What the client is asked, where it can be.
+    pub(super) questions: Option<Questions>,
     pub(super) shape: NoticeShape,
     pub(super) cancelled: CancellationToken,
     /// Frees the request's place among those in flight when it ends.
@@ -131,6 +134,18 @@ impl Exchange {
 }
 
 impl Running {
+    /// A request whose client is asked nothing.
+    pub(super) fn new(
+        answering: Future<'static, (u16, Bytes)>,
+        notices: mpsc::Receiver<Notice>,
+        shape: NoticeShape,
+        cancelled: CancellationToken,
+        in_flight: Option<InFlight>,
+    ) -> Self {
+        let (questions, answer) = (None, None);
+        Self { answering, notices, questions, shape, cancelled, in_flight, answer }
+    }
+
     async fn next(&mut self) -> Option<Step> {
         if let Some(answer) = self.answer.take() {
             return self.after(answer);
@@ -143,10 +158,11 @@ impl Running {
                     return None;
                 }
                 Some(notice) = self.notices.recv() => {
-                    if let Some(body) = self.shape.write(&notice) {
+                    if let Some(body) = self.write(&notice) {
                         return Some(Step::Notice(body));
                     }
                 }
+                message = asked(&mut self.questions) => return Some(Step::Notice(message)),
                 (status, body) = &mut self.answering, if !self.shape.ended => {
                     self.shape.ended = true;
                     self.notices.close();
@@ -157,17 +173,42 @@ impl Running {
         }
     }
 
+    fn write(&mut self, notice: &Notice) -> Option<Bytes> {
+        match (notice.method.as_str(), &self.questions) {
+            (notice::CANCELLED, Some(asked)) => asked.unanswered.withdraw(&notice.params),
+            _ => self.shape.write(notice),
+        }
+    }
+
     /// What was told before the answer goes before it.
     fn after(&mut self, answer: Step) -> Option<Step> {
-        while let Ok(notice) = self.notices.try_recv() {
-            if let Some(body) = self.shape.write(&notice) {
-                self.answer = Some(answer);
-                return Some(Step::Notice(body));
-            }
+        let mut before = None;
+        while let (None, Ok(notice)) = (&before, self.notices.try_recv()) {
+            before = self.write(&notice);
+        }
+        if let (None, Some(questions)) = (&before, &mut self.questions) {
+            // What was asked and is wanted no more.
+            before = questions.out.try_recv().ok();
+        }
+        if let Some(body) = before {
+            self.answer = Some(answer);
+            return Some(Step::Notice(body));
         }
         self.in_flight = None;
         self.cancelled.cancel();
         Some(answer)
+    }
+}
+
+/// The next message of those that ask; none where there are none.
+async fn asked(questions: &mut Option<Questions>) -> Bytes {
+    let next = match questions {
+        Some(questions) => questions.out.recv().await,
+        None => None,
+    };
+    match next {
+        Some(message) => message,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use protocol::envelope::{self, Body, Malformed, Message};
 use protocol::{ErrorObject, Method, Raw, error, meta};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchange, Tasks};
@@ -29,12 +30,19 @@ pub struct Settings {
     pub session_idle: Duration,
     /// How long a session id is good.
     pub session_age_max: Duration,
+    /// How long a client may take to answer a question.
+    pub question_wait: Duration,
+    /// How often a legacy client is asked in one call.
+    pub rounds_max: usize,
 }
 
 /// Takes messages of either era, on any transport.
 pub struct Front {
     pub(super) serve: BoxServe,
     pub(super) sessions: Sessions,
+    pub(super) seal: Arc<Seal>,
+    /// Nobody is asked any more.
+    pub(super) ending: CancellationToken,
     pub(super) calls: Arc<Semaphore>,
     pub(super) listens: Arc<Semaphore>,
     pub(super) tasks: Tasks,
@@ -74,13 +82,16 @@ impl Outcome {
 pub(super) struct Held {
     pub(super) session: Session,
     pub(super) live: Arc<Live>,
+    /// Whether the client can be told things before an answer, and so be asked.
+    pub(super) streams: bool,
 }
 
 impl Front {
     /// A front before `serve`.
     pub fn new(serve: BoxServe, seal: Seal, settings: Settings) -> Arc<Self> {
+        let seal = Arc::new(seal);
         let sessions = Sessions::new(
-            seal,
+            Arc::clone(&seal),
             settings.sessions_max,
             settings.session_idle,
             settings.session_age_max,
@@ -88,6 +99,8 @@ impl Front {
         Arc::new(Self {
             serve,
             sessions,
+            seal,
+            ending: CancellationToken::new(),
             calls: Arc::new(Semaphore::new(settings.calls_in_flight_max)),
             listens: Arc::new(Semaphore::new(settings.listens_max)),
             tasks: Arc::new(TaskTracker::new()),
@@ -164,7 +177,7 @@ impl Front {
                         send `initialize` without Mcp-Session-Id";
             (404, ErrorObject::new(error::INVALID_REQUEST, text))
         })?;
-        Ok(Held { session, live })
+        Ok(Held { session, live, streams: !head.no_stream })
     }
 
     /// The batch that only `2025-03-26` knows (check 11).
@@ -251,6 +264,7 @@ impl Front {
     /// Ends standing streams and listens, and waits for the requests under way.
     pub async fn drain(&self) {
         self.listens.close();
+        self.ending.cancel();
         self.sessions.end_all();
         self.tasks.close();
         self.tasks.wait().await;

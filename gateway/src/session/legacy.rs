@@ -7,15 +7,19 @@ use protocol::envelope::{self, Message};
 use protocol::json::{self, Members, ObjectWriter};
 use protocol::meta::{self, Meta};
 use protocol::method::notice;
+use protocol::question::Abilities;
 use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio_util::sync::CancellationToken;
 
 use super::answer;
+use super::asking::Asker;
 use super::exchange::{Exchange, NoticeShape, Running};
 use super::front::{Front, Held, Outcome};
 use super::head::Arrival;
 use super::modern::{in_flight_twice, nothing};
+use super::rounds;
 use super::sessions::Session;
+use super::states::may_ask;
 use crate::call::{Backchannel, Call, Caller, DynServe, Endpoint, Fault, Kind, Reply};
 
 impl Front {
@@ -85,6 +89,12 @@ impl Front {
             Err(fault) => return refuse(Fault::invalid(fault.0)),
         };
         let (back, notices) = Backchannel::open();
+        let (asker, questions) = Asker::new(
+            Arc::clone(&held.live),
+            held.session.version,
+            self.settings.question_wait,
+            self.ending.clone(),
+        );
         let level = held.live.level();
         let shape = NoticeShape {
             token: meta.progress_token.clone(),
@@ -95,16 +105,22 @@ impl Front {
             params,
             wants_progress: meta.progress_token.is_some(),
             log_level: Some(level),
-            back,
-            ..own(&held.session, method.clone())
+            back: back.holding(),
+            ..held.call(method.clone())
         };
-        let serve = Arc::clone(&self.serve);
+        let (serve, rounds_max) = (Arc::clone(&self.serve), self.settings.rounds_max);
         let answering = Box::pin(async move {
             let _place = place;
-            (200, answer::legacy(&id, &method, serve.serve_boxed(call).await))
+            let outcome = match may_ask(&method) {
+                true => rounds::serve(&serve, call, &asker, rounds_max).await,
+                false => serve.serve_boxed(call).await,
+            };
+            (200, answer::legacy(&id, &method, outcome))
         });
-        let in_flight = Some(in_flight);
-        let running = Running { answering, notices, shape, cancelled, in_flight, answer: None };
+        let (in_flight, questions) = (Some(in_flight), Some(questions));
+        let answer = None;
+        let running =
+            Running { answering, notices, questions, shape, cancelled, in_flight, answer };
         Exchange::detached(running, &self.tasks)
     }
 
@@ -143,22 +159,19 @@ impl Front {
         answering: impl Future<Output = (u16, bytes::Bytes)> + Send + 'static,
     ) -> Exchange {
         let (_none, notices) = Backchannel::open();
-        let running = Running {
-            answering: Box::pin(answering),
-            notices,
-            shape: NoticeShape::default(),
-            cancelled,
-            in_flight,
-            answer: None,
-        };
+        let shape = NoticeShape::default();
+        let running = Running::new(Box::pin(answering), notices, shape, cancelled, in_flight);
         Exchange::detached(running, &self.tasks)
     }
 
     /// A notification or response within a session.
     pub(super) fn legacy_one_way(self: &Arc<Self>, held: &Held, message: &Message) {
-        let Message::Notification { method, params } = message else {
-            // A response: nothing of ours asks a client yet, so it answers nothing.
-            return;
+        let (method, params) = match message {
+            Message::Notification { method, params } => (method, params),
+            Message::Response { id: Some(id), outcome } => {
+                return held.live.answered(id, outcome.clone());
+            }
+            _ => return,
         };
         match method.as_str() {
             notice::CANCELLED => {
@@ -228,8 +241,21 @@ fn level_of(params: &Raw) -> Result<u8, Fault> {
     })
 }
 
-/// A call of a legacy session. Questions to the client are not bridged, so its children are told
-/// of no capability to answer any.
+impl Held {
+    /// A call of the session, by a client that can be asked if it takes streams.
+    fn call(&self, method: Method) -> Call {
+        let mut call = own(&self.session, method);
+        if self.streams {
+            let said = &self.session.caller.capabilities;
+            let able = Abilities::of_handshake(said, self.session.version);
+            let caller = Caller { capabilities: able.to_raw(), ..(*call.caller).clone() };
+            call.caller = Arc::new(caller);
+        }
+        call
+    }
+}
+
+/// A call of a legacy session that nobody is asked about.
 pub(super) fn own(session: &Session, method: Method) -> Call {
     let caller = Caller {
         principal: session.caller.principal.clone(),

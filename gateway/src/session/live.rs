@@ -6,15 +6,19 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+
+use super::asking::Answer;
 
 /// Messages outside any request that may wait while a session's stream is not being read.
 const STANDING_QUEUED_MAX: usize = 256;
 /// Resources one session may subscribe to.
 pub(super) const SUBSCRIPTIONS_MAX: usize = 1000;
+/// Questions that one client may leave unanswered.
+const ASKED_MAX: usize = 256;
 /// No `logging/setLevel` came.
 const LEVEL_UNSET: u8 = u8::MAX;
 
@@ -22,6 +26,8 @@ const LEVEL_UNSET: u8 = u8::MAX;
 pub(super) struct Live {
     in_flight: DashMap<String, CancellationToken>,
     level: AtomicU8,
+    /// Questions that the client has not answered, by their id.
+    pub(super) asked: DashMap<String, oneshot::Sender<Answer>>,
     /// By the URI that the client named.
     pub(super) subscriptions: DashMap<String, AbortOnDropHandle<()>>,
     standing: mpsc::Sender<Bytes>,
@@ -53,6 +59,7 @@ impl Live {
         Arc::new(Self {
             in_flight: DashMap::new(),
             level: AtomicU8::new(LEVEL_UNSET),
+            asked: DashMap::new(),
             subscriptions: DashMap::new(),
             standing,
             standing_out: Arc::new(Mutex::new(standing_out)),
@@ -88,6 +95,23 @@ impl Live {
         let tokens: Vec<_> = self.in_flight.iter().map(|token| token.clone()).collect();
         for token in tokens {
             token.cancel();
+        }
+    }
+
+    /// Keeps the way to who asks the client something; `false` when there are too many.
+    pub(super) fn ask(&self, id: &str, answer: oneshot::Sender<Answer>) -> bool {
+        let room = self.asked.len() < ASKED_MAX;
+        if room {
+            self.asked.insert(id.to_owned(), answer);
+        }
+        room
+    }
+
+    /// The client answers; an answer to nothing is ignored.
+    pub(super) fn answered(&self, id: &str, answer: Answer) {
+        if let Some((_, asker)) = self.asked.remove(id) {
+            // Who asked may have been cancelled.
+            let _gone = asker.send(answer);
         }
     }
 

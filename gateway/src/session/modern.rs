@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::header::decode;
 use protocol::json::{self, Members};
 use protocol::meta::Meta;
+use protocol::question::Abilities;
 use protocol::{Method, Raw, Version, envelope};
 
 use super::answer;
@@ -12,7 +13,8 @@ use super::exchange::{Exchange, NoticeShape, Running, listen_closed};
 use super::front::Front;
 use super::head::{Arrival, Head};
 use super::live::Live;
-use crate::call::{Backchannel, Call, Caller, DynServe, Fault, Kind};
+use super::states::{States, may_ask, unsealed};
+use crate::call::{Backchannel, Call, Caller, DynServe, Fault, Kind, Reply, ReplyKind};
 
 impl Front {
     /// A request that is of the modern era; `live` is the connection's on transports that share
@@ -66,19 +68,34 @@ impl Front {
             param_headers: arrival.head.as_ref().map(|head| Arc::clone(&head.params)),
             mirrored: Arc::default(),
             told: None,
+            refused: Arc::default(),
             back,
         };
-        let serve = Arc::clone(&self.serve);
+        let front = Arc::clone(self);
         let answering = Box::pin(async move {
             let _place = place;
-            let mut outcome = serve.serve_boxed(call).await;
+            let mut outcome = front.answer_or_ask(call).await;
             if let (true, Ok(reply)) = (listen, &mut outcome) {
                 reply.result = listen_closed(&reply.result, &id);
             }
             answer::modern(&id, &method, outcome)
         });
-        let answer = None;
-        Exchange::attached(Running { answering, notices, shape, cancelled, in_flight, answer })
+        Exchange::attached(Running::new(answering, notices, shape, cancelled, in_flight))
+    }
+
+    /// Serves a call; what is asked for goes to the client with a state that is sealed.
+    async fn answer_or_ask(&self, call: Call) -> Result<Reply, Fault> {
+        if !may_ask(&call.method) {
+            return self.serve.serve_boxed(call).await;
+        }
+        let call = unsealed(&self.seal, self.settings.question_wait, call)?;
+        let asked = call.clone();
+        let reply = self.serve.serve_boxed(call).await?;
+        if reply.kind != ReplyKind::InputRequired {
+            return Ok(reply);
+        }
+        let able = Abilities::read(&asked.caller.capabilities);
+        States::of(&self.seal, self.settings.question_wait, &asked).close(&reply, able)
     }
 
     pub(super) fn full(&self, listen: bool) -> Fault {

@@ -6,9 +6,6 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// The longest sealed text that is looked at, in bytes.
-const SEALED_BYTES_MAX: usize = 16 * 1024;
-
 /// A key that seals and opens.
 pub struct Seal {
     key: LessSafeKey,
@@ -47,8 +44,9 @@ impl Seal {
     }
 
     /// Opens what [`Self::close`] sealed for the same purpose; `None` for anything else.
-    pub(super) fn open(&self, purpose: &str, sealed: &str) -> Option<String> {
-        if sealed.len() > SEALED_BYTES_MAX {
+    /// A text of more than `bytes_max` is not looked at.
+    pub(super) fn open(&self, purpose: &str, sealed: &str, bytes_max: usize) -> Option<String> {
+        if sealed.len() > bytes_max {
             return None;
         }
         let whole = URL_SAFE_NO_PAD.decode(sealed).ok()?;
@@ -71,17 +69,18 @@ mod tests {
         let sealed = seal.close("session", "text").unwrap();
         assert!(sealed.bytes().all(|byte| byte.is_ascii_graphic()));
         let again = Seal::new(Some(secret)).unwrap();
-        assert_eq!(again.open("session", &sealed).as_deref(), Some("text"));
-        assert_eq!(again.open("state", &sealed), None);
-        assert_eq!(Seal::new(None).unwrap().open("session", &sealed), None);
+        assert_eq!(again.open("session", &sealed, 1000).as_deref(), Some("text"));
+        assert_eq!(again.open("state", &sealed, 1000), None);
+        assert_eq!(Seal::new(None).unwrap().open("session", &sealed, 1000), None);
         for at in 0..sealed.len() {
             let mut forged = sealed.clone();
             let with = if forged.as_bytes()[at] == b'A' { "B" } else { "A" };
             forged.replace_range(at..=at, with);
             if URL_SAFE_NO_PAD.decode(&forged) != URL_SAFE_NO_PAD.decode(&sealed) {
-                assert_eq!(again.open("session", &forged), None, "letter {at}");
+                assert_eq!(again.open("session", &forged, 1000), None, "letter {at}");
             }
         }
-        assert_eq!(again.open("session", ""), None);
+        assert_eq!(again.open("session", "", 1000), None);
+        assert_eq!(again.open("session", &sealed, sealed.len() - 1), None);
     }
 }

@@ -17,6 +17,8 @@ use crate::call::{Caller, Endpoint, Principal};
 const PURPOSE: &str = "session";
 /// The largest state that is sealed, in bytes: what a client declares must fit into a header.
 const STATE_BYTES_MAX: usize = 4096;
+/// The longest id that is looked at, in bytes: more than any that is given out.
+const ID_BYTES_MAX: usize = 4 * STATE_BYTES_MAX;
 /// Ended ids that are remembered.
 const ENDED_MAX: usize = 100_000;
 
@@ -61,7 +63,7 @@ impl Ended {
 
 /// The sessions of one gateway.
 pub(super) struct Sessions {
-    seal: Seal,
+    seal: Arc<Seal>,
     live: DashMap<u64, Arc<Live>>,
     ended: Mutex<Ended>,
     max: usize,
@@ -70,7 +72,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(seal: Seal, max: usize, idle: Duration, age_max: Duration) -> Self {
+    pub(super) fn new(seal: Arc<Seal>, max: usize, idle: Duration, age_max: Duration) -> Self {
         let ended = Mutex::default();
         Self { seal, live: DashMap::new(), ended, max, idle, age_max }
     }
@@ -111,7 +113,8 @@ impl Sessions {
         grant: &Arc<Grant>,
         endpoint: &Endpoint,
     ) -> Option<(Session, Arc<Live>)> {
-        let sealed: Sealed = serde_json::from_str(&self.seal.open(PURPOSE, id.trim())?).ok()?;
+        let sealed: Sealed =
+            serde_json::from_str(&self.seal.open(PURPOSE, id.trim(), ID_BYTES_MAX)?).ok()?;
         let fresh = now().saturating_sub(sealed.issued) <= self.age_max.as_secs();
         let here = match endpoint {
             Endpoint::Merged => sealed.endpoint.is_none(),
@@ -167,7 +170,7 @@ impl Sessions {
 
     /// Ends a session; its id is refused from now on.
     pub(super) fn end(&self, id: &str) {
-        let Some(text) = self.seal.open(PURPOSE, id.trim()) else { return };
+        let Some(text) = self.seal.open(PURPOSE, id.trim(), ID_BYTES_MAX) else { return };
         let Ok(sealed) = serde_json::from_str::<Sealed>(&text) else { return };
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).add(sealed.nonce);
         if let Some((_, live)) = self.live.remove(&sealed.nonce) {
@@ -212,7 +215,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn c087_a_full_memory_forgets_the_oldest_and_every_id_stays_good() {
         let hour = Duration::from_secs(3600);
-        let sessions = Sessions::new(Seal::new(None).unwrap(), 2, hour, hour * 24);
+        let sessions = Sessions::new(Arc::new(Seal::new(None).unwrap()), 2, hour, hour * 24);
         let session = Session {
             version: Version::V2025_06_18,
             caller: Caller::gateway(),
@@ -234,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn c087_an_id_is_good_for_its_principal_and_endpoint_only() {
         let hour = Duration::from_secs(3600);
-        let sessions = Sessions::new(Seal::new(None).unwrap(), 2, hour, hour * 24);
+        let sessions = Sessions::new(Arc::new(Seal::new(None).unwrap()), 2, hour, hour * 24);
         let session = Session {
             version: Version::V2025_06_18,
             caller: Caller::gateway(),

@@ -6,7 +6,9 @@ mod session;
 mod stdio;
 mod shown;
 mod either;
+mod able;
 
+pub use able::{ALL_ABILITIES, Able, Talked, response};
 pub use ask::{Ask, MODERN, legacy, modern, posted};
 pub use either::{Either, check_all};
 pub use http::{Answer, Http, check, check_rows};

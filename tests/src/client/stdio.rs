@@ -65,7 +65,12 @@ impl Stdio {
 
     /// The legacy handshake; what `initialize` answered.
     pub async fn handshake(&mut self, version: &str) -> String {
-        let greeting = self.shown(&initialize(version, "{}")).await;
+        self.handshake_as(version, "{}").await
+    }
+
+    /// The legacy handshake with these capabilities; what `initialize` answered.
+    pub async fn handshake_as(&mut self, version: &str, capabilities: &str) -> String {
+        let greeting = self.shown(&initialize(version, capabilities)).await;
         let initialized = super::ask::legacy("notifications/initialized", "{}").without_id();
         self.say(&initialized).await;
         greeting

@@ -17,6 +17,8 @@ pub enum Order {
     Open(String),
     /// Tell this by yourself: method and params.
     Tell(String, String),
+    /// Ask this by yourself, outside of any call: method and params.
+    Ask(String, String),
     /// Forget all sessions.
     Forget,
     /// Over HTTP: behave so towards connections; those that are open end.
@@ -65,6 +67,11 @@ impl Director {
     /// Has the child tell something by itself.
     pub fn tell(&self, method: &str, params: &str) {
         (self.orders)(Order::Tell(method.to_owned(), params.to_owned()));
+    }
+
+    /// Has the child ask something outside of any call; the answer is seen as a response.
+    pub fn ask(&self, method: &str, params: &str) {
+        (self.orders)(Order::Ask(method.to_owned(), params.to_owned()));
     }
 
     /// Has the child forget its sessions.

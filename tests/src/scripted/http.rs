@@ -168,6 +168,7 @@ async fn post(stage: &Arc<Stage>, headers: &Headers, bytes: Bytes) -> io::Result
         }
         Ok(envelope::Body::One(Message::Response { .. })) => {
             seen(What::Response, "", "", &text);
+            stage.asks.answered(&text);
             return Ok(plain(202, "", String::new()));
         }
         _ => {

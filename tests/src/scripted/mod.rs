@@ -8,6 +8,7 @@ mod director;
 mod stage;
 mod catalog;
 mod answers;
+mod asks;
 mod in_process;
 mod talk;
 mod stdio;

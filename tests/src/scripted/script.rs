@@ -103,6 +103,22 @@ pub enum Step {
     Progress(u32),
     /// Sends a notification: method and params.
     Notify(String, String),
+    /// Asks all of these at once, method and params, and waits for the answers. In params,
+    /// `"$arguments"` stands for the call's arguments as a text. A legacy child asks by requests, a
+    /// modern one by a result, with a state that holds what was answered before.
+    Ask(Vec<(String, String)>),
+    /// A legacy child asks this on its standing stream, and waits for the answer.
+    AskAside(String, String),
+    /// A legacy child asks this and does not wait.
+    Pose(String, String),
+    /// Fails, as tools do, unless the last answer was a result that accepts.
+    OrFail,
+    /// Takes back what it asked last.
+    Withdraw,
+    /// Does something that cannot be undone, of this name.
+    Act(String),
+    /// Answers with a text of the call's arguments and all answers that came, in order.
+    Told,
     /// Writes this where a message should stand.
     Garbage(String),
     /// Writes half of the usual answer and closes the connection.

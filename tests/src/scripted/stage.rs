@@ -8,8 +8,9 @@ use protocol::{ErrorObject, Raw, envelope, meta};
 use tokio::sync::{mpsc, watch};
 
 use super::answers::{Usual, string_in};
+use super::asks::{Asks, Said};
 use super::director::{Order, Plug};
-use super::script::{Script, Step};
+use super::script::{Script, Speaks, Step};
 use super::seen::{Seen, What, Witness};
 
 /// Messages on their way out of one request.
@@ -55,6 +56,7 @@ pub(super) struct Stage {
     /// For who listens on behalf of the child.
     pub(super) plug: watch::Sender<Plug>,
     pub(super) witness: Witness,
+    pub(super) asks: Asks,
 }
 
 struct State {
@@ -85,7 +87,7 @@ impl Stage {
         let gates = watch::Sender::new(BTreeSet::new());
         let plug = watch::Sender::new(Plug::In);
         witness.saw(Seen::new(What::Began, ""));
-        Arc::new(Self { state: Mutex::new(state), gates, plug, witness })
+        Arc::new(Self { state: Mutex::new(state), gates, plug, witness, asks: Asks::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,6 +110,9 @@ impl Stage {
                 self.gates.send_if_modified(|gates| gates.insert(gate));
             }
             Order::Tell(method, params) => self.tell(&method, &params),
+            Order::Ask(method, params) => {
+                self.aside(&self.asks.pose(&method, &params));
+            }
             Order::Forget => self.state().sessions.clear(),
             Order::Sync(number) => {
                 let synced = Seen { id: number.to_string(), ..Seen::new(What::Synced, "") };
@@ -167,9 +172,13 @@ impl Stage {
             self.witness.saw(Seen { id, ..Seen::new(What::Executed, &asked.method) });
         }
         let mut answered = false;
+        let mut said = Said::of(asked);
         for step in steps {
-            match self.step(step, asked, &out).await {
+            let asks = matches!(step, Step::Ask(_) | Step::OrFail);
+            match self.step(step, asked, &mut said, &out).await {
                 Next::On => {}
+                // It failed; or a modern child asked, and is done until it is called again.
+                Next::Answered if asks => return,
                 Next::Answered => answered = true,
                 Next::Over => return,
             }
@@ -194,7 +203,13 @@ impl Stage {
         Vec::new()
     }
 
-    async fn step(&self, step: Step, asked: &Asked, out: &mpsc::Sender<Emit>) -> Next {
+    async fn step(
+        &self,
+        step: Step,
+        asked: &Asked,
+        said: &mut Said,
+        out: &mpsc::Sender<Emit>,
+    ) -> Next {
         let result = |result: &str| answer(asked, &asked.id, &self.script().whole(result));
         let emit = match step {
             Step::Wait(gate) => {
@@ -218,15 +233,22 @@ impl Stage {
                 send(out, Emit::Message(text)).await;
                 return Next::On;
             }
+            Step::Ask(_) | Step::AskAside(..) | Step::Pose(..) | Step::Withdraw => {
+                return self.question(step, asked, said, out).await;
+            }
+            Step::Act(name) => {
+                let id = asked.id.clone();
+                self.witness.saw(Seen { id, ..Seen::new(What::Executed, &name) });
+                return Next::On;
+            }
+            Step::OrFail if said.is_accepted() => return Next::On,
+            Step::OrFail => Emit::Message(result(&said.failed())),
+            Step::Told => Emit::Message(result(&said.told())),
             Step::Drip(bytes) => Emit::Pieces(self.usual_message(asked), bytes),
             Step::Progress(done) => {
-                let meta = Members::read(&asked.params).ok();
-                let meta = meta.as_ref().and_then(|members| members.get("_meta"));
-                let meta = meta.and_then(|meta| Members::read(meta).ok());
-                let token = meta.as_ref().and_then(|meta| meta.get(meta::PROGRESS_TOKEN));
-                let Some(token) = token else { return Next::On };
-                let params = format!(r#"{{"progressToken":{token},"progress":{done}}}"#);
-                send(out, Emit::Message(notification("notifications/progress", &params))).await;
+                if let Some(message) = progress(asked, done) {
+                    send(out, Emit::Message(message)).await;
+                }
                 return Next::On;
             }
             Step::Notify(method, params) => {
@@ -253,6 +275,70 @@ impl Stage {
         };
         send(out, emit).await;
         Next::Answered
+    }
+
+    /// A step that asks.
+    async fn question(
+        &self,
+        step: Step,
+        asked: &Asked,
+        said: &mut Said,
+        out: &mpsc::Sender<Emit>,
+    ) -> Next {
+        match step {
+            Step::Ask(questions) => return self.ask(&questions, asked, said, out).await,
+            Step::AskAside(method, params) => {
+                let (message, answer) = self.asks.ask(&method, &said.filled(&params));
+                self.aside(&message);
+                said.answers.push(answer.await.expect("an answer"));
+            }
+            Step::Pose(method, params) => {
+                let message = self.asks.pose(&method, &said.filled(&params));
+                send(out, Emit::Message(message)).await;
+            }
+            _ => {
+                let params = format!(r#"{{"requestId":{}}}"#, self.asks.last());
+                send(out, Emit::Message(notification("notifications/cancelled", &params))).await;
+            }
+        }
+        Next::On
+    }
+
+    /// Asks, and waits for the answers.
+    async fn ask(
+        &self,
+        questions: &[(String, String)],
+        asked: &Asked,
+        said: &mut Said,
+        out: &mpsc::Sender<Emit>,
+    ) -> Next {
+        if self.script().speaks == Speaks::Modern {
+            return match said.ask(questions) {
+                None => Next::On,
+                Some(result) => {
+                    send(out, Emit::Message(answer(asked, &asked.id, &result))).await;
+                    Next::Answered
+                }
+            };
+        }
+        let mut answers = Vec::new();
+        for (method, params) in questions {
+            let (message, answer) = self.asks.ask(method, &said.filled(params));
+            send(out, Emit::Message(message)).await;
+            answers.push(answer);
+        }
+        for answer in answers {
+            said.answers.push(answer.await.expect("an answer"));
+        }
+        Next::On
+    }
+
+    /// Says something on the standing streams.
+    fn aside(&self, message: &str) {
+        self.state().listeners.retain(|listener| match listener {
+            Listener::All(to) => to.try_send(Emit::Message(message.to_owned())).is_ok(),
+            Listener::Listen(_, _, to) => !to.is_closed(),
+        });
     }
 
     async fn usual(&self, asked: &Asked, out: &mpsc::Sender<Emit>) {
@@ -331,6 +417,15 @@ fn wants(filter: &str, method: &str, params: &str) -> bool {
 async fn send(out: &mpsc::Sender<Emit>, emit: Emit) {
     // Who left hears no more.
     let _left = out.send(emit).await;
+}
+
+/// Progress of a call under its token; `None` where it wants none.
+fn progress(asked: &Asked, done: u32) -> Option<String> {
+    let members = Members::read(&asked.params).ok()?;
+    let meta = Members::read(members.get("_meta")?).ok()?;
+    let token = meta.get(meta::PROGRESS_TOKEN)?;
+    let params = format!(r#"{{"progressToken":{token},"progress":{done}}}"#);
+    Some(notification("notifications/progress", &params))
 }
 
 fn tag(id: &str) -> String {

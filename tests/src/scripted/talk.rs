@@ -66,7 +66,10 @@ impl Talk {
                     self.cancel(params.as_str());
                 }
             }
-            Message::Response { .. } => seen(What::Response, "", "", text),
+            Message::Response { .. } => {
+                seen(What::Response, "", "", text);
+                self.stage.asks.answered(text);
+            }
         }
     }
 

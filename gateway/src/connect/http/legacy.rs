@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use protocol::envelope::{self, Message};
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
+use protocol::question::may_ask;
 use protocol::{Method, Raw, Version};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use super::stream::{self, Stream};
 use super::subscriptions::{self, Subscriptions};
 use super::wanted::{Ended, Outcome, Wanted, messages};
 use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
+use crate::connect::asking::{OpenCalls, Voice};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
 
@@ -32,6 +34,7 @@ pub(super) struct Legacy {
     pub(super) subscriptions: Subscriptions,
     pub(super) changes: Changes,
     pub(super) life: Life,
+    pub(super) calls: Arc<OpenCalls>,
     version: Version,
     ids: AtomicU64,
     /// Held while shaking hands anew; the last failure, for those who waited for that one.
@@ -56,19 +59,23 @@ impl Legacy {
 
     /// A request outside of any call, in the present session.
     pub(super) async fn own(self: &Arc<Self>, method: Method, params: Raw) -> Result<Raw, Fault> {
-        self.answer(&Call::own(method, params, Caller::gateway())).await
+        self.answer(&Call::own(method, params, Caller::gateway()), None).await
+    }
+
+    async fn reply(self: &Arc<Self>, call: &Call, voice: Option<&Voice>) -> Result<Reply, Fault> {
+        legacy_reply(self.answer(call, voice).await?, self.client.mount())
     }
 
     /// Answers a call; when the child forgot the session, once more in a new one.
-    async fn answer(self: &Arc<Self>, call: &Call) -> Result<Raw, Fault> {
+    async fn answer(self: &Arc<Self>, call: &Call, voice: Option<&Voice>) -> Result<Raw, Fault> {
         let session = self.session();
-        match self.attempt(call, &session).await {
+        match self.attempt(call, voice, &session).await {
             Ok(result) => return Ok(result),
             Err(Missed::Fault(fault)) => return Err(fault),
             Err(Missed::Gone) => {}
         }
         let session = self.renew(&session).await?;
-        self.attempt(call, &session).await.map_err(|missed| match missed {
+        self.attempt(call, voice, &session).await.map_err(|missed| match missed {
             Missed::Fault(fault) => fault,
             Missed::Gone => unreachable(self.client.mount(), "it forgets its sessions at once"),
         })
@@ -82,14 +89,19 @@ impl Legacy {
         session: &Arc<Session>,
     ) -> bool {
         let call = Call::own(method, params, Caller::gateway());
-        self.attempt(&call, session).await.is_ok()
+        self.attempt(&call, None, session).await.is_ok()
     }
 
-    async fn attempt(self: &Arc<Self>, call: &Call, session: &Arc<Session>) -> Result<Raw, Missed> {
+    async fn attempt(
+        self: &Arc<Self>,
+        call: &Call,
+        voice: Option<&Voice>,
+        session: &Arc<Session>,
+    ) -> Result<Raw, Missed> {
         let id = self.next_id();
         let params = legacy_params(call, id).map_err(Missed::Fault)?;
         let mut cancel = Cancel { child: Some(self), session, id };
-        let ended = self.exchange(call, session, Wanted::new(id), &params).await;
+        let ended = self.exchange((call, voice), session, Wanted::new(id), &params).await;
         cancel.child = None;
         let mount = self.client.mount();
         match ended {
@@ -111,7 +123,7 @@ impl Legacy {
     /// Sends a request and follows its answer, over broken streams too (check 103).
     async fn exchange(
         self: &Arc<Self>,
-        call: &Call,
+        (call, voice): (&Call, Option<&Voice>),
         session: &Arc<Session>,
         mut wanted: Wanted,
         params: &Raw,
@@ -123,7 +135,9 @@ impl Legacy {
             Answer::Empty => return Err(Broken::NoAnswer("an empty body".to_owned())),
             Answer::Json(bytes) => {
                 for message in messages(bytes)? {
-                    if let Some(outcome) = self.take(call, session, &mut wanted, message)? {
+                    if let Some(outcome) =
+                        self.take((call, voice), session, &mut wanted, message)?
+                    {
                         return Ok(Ended::Answered(outcome));
                     }
                 }
@@ -140,7 +154,9 @@ impl Legacy {
                         continue;
                     }
                     for message in messages(event.data)? {
-                        if let Some(outcome) = self.take(call, session, &mut wanted, message)? {
+                        if let Some(outcome) =
+                            self.take((call, voice), session, &mut wanted, message)?
+                        {
                             self.life.linger(events.end());
                             return Ok(Ended::Answered(outcome));
                         }
@@ -164,14 +180,16 @@ impl Legacy {
     /// Takes one message that came with the answer to a call.
     fn take(
         self: &Arc<Self>,
-        call: &Call,
+        (call, voice): (&Call, Option<&Voice>),
         session: &Arc<Session>,
         wanted: &mut Wanted,
         message: Message,
     ) -> Result<Option<Outcome>, Broken> {
         match message {
             Message::Response { id, outcome } => return wanted.take(id.as_ref(), outcome),
-            Message::Request { id, method, .. } => questions::answer(self, session, id, &method),
+            Message::Request { id, method, params } => {
+                questions::take(self, session, voice, (id, &method, &params));
+            }
             Message::Notification { method, params } => match method.as_str() {
                 notice::PROGRESS if !is_token(&params, wanted.id()) => {}
                 notice::PROGRESS | notice::MESSAGE => {
@@ -188,6 +206,11 @@ impl Legacy {
     pub(super) fn notice(&self, method: &str, params: Raw) {
         if method == notice::RESOURCE_UPDATED {
             self.subscriptions.audience.updated(&params);
+        } else if method == notice::CANCELLED {
+            let members = Members::read(&params).ok();
+            if let Some(id) = members.as_ref().and_then(|members| members.get("requestId")) {
+                self.calls.withdraw(&params.slice(id));
+            }
         } else if !self.changes.notice(method) {
             tracing::debug!(method, "a notification without a call is left aside");
         }
@@ -276,6 +299,7 @@ impl LegacyLink {
         let (life, ids) = (Life::new(), AtomicU64::new(1));
         let session = shake_hands(&client, &life, &ids, version).await?;
         let about = session.about.clone();
+        let calls = OpenCalls::new(client.settings().asking.clone());
         let changes = Changes::new(&about.capabilities, events);
         let tells = changes.advertised() != 0 || about.capabilities.subscribe;
         let shared = Arc::new(Legacy {
@@ -285,6 +309,7 @@ impl LegacyLink {
             subscriptions: Subscriptions::default(),
             changes,
             life,
+            calls,
             version,
             ids,
             renewing: Mutex::new(None),
@@ -303,8 +328,18 @@ impl Link for LegacyLink {
                 return subscriptions::listen(&self.shared, &call).await;
             }
             self.shared.changes.reading(&call.method);
-            let result = self.shared.answer(&call).await?;
-            legacy_reply(result, self.shared.client.mount())
+            if may_ask(&call.method) {
+                let shared = Arc::clone(&self.shared);
+                let begin = |call, voice| -> Future<'static, _> {
+                    Box::pin(async move { shared.reply(&call, Some(&voice)).await })
+                };
+                return self.shared.calls.serve(call, begin).await;
+            }
+            let sending = self.shared.reply(&call, None);
+            match call.method {
+                Method::Complete => self.shared.calls.count(sending).await,
+                _ => sending.await,
+            }
         })
     }
 

@@ -18,6 +18,7 @@ use super::faults::unreachable;
 use super::life::{ERRAND_WAIT, Life};
 use super::wanted::{Ended, Wanted, ended};
 use crate::call::{About, Call, Caller, Fault};
+use crate::connect::asking::declared;
 use crate::connect::identity::IDENTITY;
 
 /// The longest wait for one answer of the handshake: some children start only now.
@@ -166,7 +167,7 @@ async fn initialize(
 ) -> Result<Result<Session, ErrorObject>, Fault> {
     let wanted = Wanted::new(ids.fetch_add(1, Relaxed));
     let params = ObjectWriter::new().string("protocolVersion", ask.as_str());
-    let params = params.raw("capabilities", "{}").raw("clientInfo", IDENTITY).finish();
+    let params = params.raw("capabilities", &declared()).raw("clientInfo", IDENTITY).finish();
     let body = envelope::request(wanted.id(), Method::Initialize.as_str(), &params);
     let mount = client.mount();
     let answering = async {

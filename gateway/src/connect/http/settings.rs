@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
-use crate::connect::EraPin;
+use crate::connect::{Asking, EraPin};
 
 /// What is known of a remote child before it is dialled.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub struct HttpSettings {
     pub message_bytes_max: usize,
     /// The longest that name resolution, TCP and TLS may take together.
     pub connect_timeout: Duration,
+    /// How it may ask the clients that call it.
+    pub asking: Asking,
 }
 
 impl fmt::Debug for HttpSettings {

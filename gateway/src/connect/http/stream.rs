@@ -160,8 +160,8 @@ async fn read(
         for message in messages(event.data).unwrap_or_default() {
             match message {
                 Message::Notification { method, params } => child.notice(&method, params),
-                Message::Request { id, method, .. } => {
-                    questions::answer(child, session, id, &method);
+                Message::Request { id, method, params } => {
+                    questions::take(child, session, None, (id, &method, &params));
                 }
                 Message::Response { .. } => {}
             }

@@ -4,6 +4,7 @@ use protocol::{Method, Version};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::super::asking::Asking;
 use super::super::legacy::Legacy;
 use super::super::wire::Cable;
 use super::{Child, call_back, wired, word};
@@ -14,7 +15,8 @@ const ROOM: usize = 64 << 10;
 async fn greeted(capabilities: Value) -> (Legacy, Cable, Child, mpsc::Receiver<Event>) {
     let (lines, mut child, _) = wired(ROOM);
     let (events, out) = mpsc::channel(8);
-    let greeting = Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events);
+    let greeting =
+        Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events, Asking::of(&"m".into()));
     let (legacy, ()) = tokio::join!(greeting, child.shake_hands(capabilities));
     (legacy.unwrap(), lines, child, out)
 }
@@ -27,14 +29,15 @@ async fn c099_a_handshake_offers_the_newest_legacy_version_and_takes_an_older_on
         let message = child.next().await;
         assert_eq!(message["method"], "initialize");
         assert_eq!(message["params"]["protocolVersion"], "2025-11-25");
-        assert_eq!(message["params"]["capabilities"], json!({}));
+        assert_eq!(message["params"]["capabilities"]["roots"], json!({}));
         assert_eq!(message["params"]["clientInfo"]["name"], "gateway");
         let capabilities = json!({"tools": {"listChanged": true}, "prompts": {}});
         child.welcome(message["id"].as_u64().unwrap(), capabilities).await;
         let done = child.next().await;
         assert_eq!(done, json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
     };
-    let greeting = Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events);
+    let greeting =
+        Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events, Asking::of(&"m".into()));
     let (legacy, ()) = tokio::join!(greeting, playing);
     let legacy = legacy.unwrap();
     assert_eq!(legacy.about().speaks, "legacy 2025-06-18");
@@ -53,7 +56,8 @@ async fn refused(answer: Value) -> Fault {
         answer["id"] = json!(id);
         child.say(answer.to_string()).await;
     };
-    let greeting = Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events);
+    let greeting =
+        Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events, Asking::of(&"m".into()));
     let (legacy, ()) = tokio::join!(greeting, playing);
     legacy.err().expect("no handshake")
 }
@@ -81,16 +85,17 @@ async fn a_version_that_a_refusal_names_is_offered_next() {
         assert_eq!(again["params"]["protocolVersion"], "2024-11-05");
         child.welcome(again["id"].as_u64().unwrap(), json!({})).await;
     };
-    let greeting = Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events);
+    let greeting =
+        Legacy::greet(lines.wire.clone(), Version::NEWEST_LEGACY, events, Asking::of(&"m".into()));
     assert!(tokio::join!(greeting, playing).0.is_ok());
 }
 
 #[tokio::test]
-async fn c105_c106_a_ping_is_answered_and_undeclared_questions_are_refused() {
+async fn c105_c106_a_ping_is_answered_and_questions_outside_of_any_call_are_refused() {
     let (_legacy, _lines, mut child, _) = greeted(json!({})).await;
     for (method, expected) in [
         ("ping", json!(null)),
-        ("roots/list", json!(-32601)),
+        ("roots/list", json!(-32602)),
         ("sampling/createMessage", json!(-32602)),
         ("elicitation/create", json!(-32602)),
         ("what/ever", json!(-32601)),
@@ -119,7 +124,7 @@ async fn a_call_is_in_legacy_words_and_its_error_in_modern_ones() {
     let (legacy, _lines, mut child, _) = greeted(json!({})).await;
     let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "a/b": 1});
     let (mut read, _notices) =
-        call_back(Method::ResourcesRead, json!({"uri": "x:1", "requestState": "s", "_meta": meta}));
+        call_back(Method::ResourcesRead, json!({"uri": "x:1", "_meta": meta}));
     read.wants_progress = false;
     let playing = async {
         let message = child.next().await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::super::asking::Asking;
 use super::super::probe::{Peer, Plan, Unmet, meet};
 use super::{Child, wired};
 
@@ -13,7 +14,8 @@ const PROBE: Plan = Plan::Probe { wait: Duration::from_secs(3) };
 async fn met(plan: Plan, child: impl AsyncFnOnce(Child) -> Option<Child>) -> String {
     let (lines, peer, _) = wired(64 << 10);
     let (events, _out) = mpsc::channel(8);
-    let (met, _alive) = tokio::join!(meet(&lines.wire, plan, events), child(peer));
+    let (met, _alive) =
+        tokio::join!(meet(&lines.wire, plan, events, Asking::of(&"m".into())), child(peer));
     match met {
         Ok(peer) => {
             assert_eq!(matches!(peer, Peer::Modern(_)), peer.about().speaks.starts_with("modern"));

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{HttpDial, HttpSettings};
 use crate::call::{Call, Caller, Dial, Event, Fault, Kind, Link};
-use crate::connect::EraPin;
+use crate::connect::{Asking, EraPin};
 use script::{Act, Asked, Server};
 
 const BYTES_MAX: usize = 100_000;
@@ -31,6 +31,7 @@ fn settings(server: &Server, era: EraPin) -> HttpSettings {
         era,
         message_bytes_max: BYTES_MAX,
         connect_timeout: Duration::from_secs(5),
+        asking: Asking::of(&"m".into()),
     }
 }
 

@@ -72,9 +72,9 @@ async fn c105_c106_questions_are_answered_and_nobody_else_is_asked() {
     answers.sort();
     expect![[r#"
         {"jsonrpc":"2.0","id":"p","result":{}}
-        {"jsonrpc":"2.0","id":2,"error":{"code":-32601,"message":"roots were not declared"}}
-        {"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"that was not declared"}}
-        {"jsonrpc":"2.0","id":4,"error":{"code":-32602,"message":"that was not declared"}}
+        {"jsonrpc":"2.0","id":2,"error":{"code":-32603,"message":"no answer came from the client"}}
+        {"jsonrpc":"2.0","id":3,"error":{"code":-1,"message":"no answer came from the client"}}
+        {"jsonrpc":"2.0","id":4,"result":{"action":"cancel"}}
         {"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"unknown method"}}"#]]
     .assert_eq(&answers.join("\n"));
 }

@@ -19,7 +19,7 @@ async fn c099_c100_the_handshake_is_done_and_its_session_and_version_are_sent() 
     let server = server.await;
     let (link, _told) = linked(&server, EraPin::Legacy).await;
     let mut called = tool_call();
-    called.params = raw(r#"{"name":"add","requestState":"s","_meta":{"x/y":1}}"#);
+    called.params = raw(r#"{"name":"add","_meta":{"x/y":1}}"#);
     called.wants_progress = true;
     assert_eq!(&*link.serve(called).await.unwrap().result, r#"{"content":[],"x":1.50}"#);
     link.probe().await.unwrap();
@@ -37,7 +37,10 @@ async fn c099_c100_the_handshake_is_done_and_its_session_and_version_are_sent() 
     }
     expect![[r#"
         initialize - - {"protocolVersion":"2025-11-25",
-        "capabilities":{},
+        "capabilities":{"elicitation":{"form":{},
+        "url":{}},
+        "sampling":{"tools":{}},
+        "roots":{}},
         "clientInfo":{"name":"gateway",
         "version":"VERSION"}}
         notifications/initialized s1 2025-11-25 

@@ -1,0 +1,81 @@
+//! One question of a child. However it is lost, the child gets an answer.
+
+use std::fmt;
+
+use protocol::question::{Question, for_child};
+use protocol::{ErrorObject, Raw, error};
+
+/// What a child gets for an answer.
+type Answer = Result<Raw, ErrorObject>;
+
+/// The code with which clients say that a person refused.
+const REFUSED: i64 = -1;
+
+/// A question of a child that waits for its answer.
+pub(in crate::connect) struct Asked {
+    id: Raw,
+    question: Question,
+    params: Raw,
+    answer: Option<Box<dyn FnOnce(Answer) + Send>>,
+}
+
+impl Asked {
+    /// The question that the child called `id`; `answer` sends it what comes.
+    pub(in crate::connect) fn new(
+        id: Raw,
+        question: Question,
+        params: &Raw,
+        answer: impl FnOnce(Answer) + Send + 'static,
+    ) -> Self {
+        let params = for_child(question, params);
+        Self { id, question, params, answer: Some(Box::new(answer)) }
+    }
+
+    pub(super) fn question(&self) -> Question {
+        self.question
+    }
+
+    pub(super) fn params(&self) -> &Raw {
+        &self.params
+    }
+
+    pub(super) fn is(&self, id: &str) -> bool {
+        self.id.as_str() == id
+    }
+
+    /// Sends the answer to the child.
+    pub(super) fn answer(mut self, answer: Answer) {
+        if let Some(send) = self.answer.take() {
+            send(answer);
+        }
+    }
+
+    /// Tells the child why there is no answer.
+    pub(super) fn refuse(self, code: i64, text: impl Into<String>) {
+        self.answer(Err(ErrorObject::new(code, text)));
+    }
+
+    /// The child took the question back: it gets no answer.
+    pub(super) fn forget(mut self) {
+        self.answer = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let Some(send) = self.answer.take() else { return };
+        send(match self.question {
+            Question::Elicitation => Ok(Raw::from_static(r#"{"action":"cancel"}"#)),
+            Question::Sampling => Err(ErrorObject::new(REFUSED, "no answer came from the client")),
+            Question::Roots => {
+                Err(ErrorObject::new(error::INTERNAL_ERROR, "no answer came from the client"))
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked").field("id", &self.id).field("question", &self.question).finish()
+    }
+}

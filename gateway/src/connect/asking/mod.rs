@@ -1,0 +1,90 @@
+//! Questions of legacy children: whose call they belong to, and how a call waits for its client.
+//!
+//! A child that asks in the middle of a call gets its answer on the same connection, while the call
+//! stays open at it. The middle speaks modern, so the call is answered by `input_required` and is
+//! **parked**; the client comes back with answers and the call goes on (digest 2.4). It is never
+//! sent a second time.
+
+mod asked;
+mod parks;
+mod talk;
+mod open_calls;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::Raw;
+use protocol::json::ObjectWriter;
+use protocol::question::Abilities;
+
+pub(super) use asked::Asked;
+pub(super) use open_calls::{OpenCalls, Voice};
+use parks::Parks;
+
+/// How the child of one mount may ask the clients that call it. Clones share what is parked.
+#[derive(Clone, Debug)]
+pub struct Asking(Arc<Rules>);
+
+#[derive(Debug)]
+struct Rules {
+    mount: Arc<str>,
+    parks: Arc<Parks>,
+    roots: Option<Raw>,
+    interactive: bool,
+}
+
+impl Asking {
+    /// At most `parked_max` calls of the mount wait for their clients, each at most
+    /// `question_wait`.
+    pub fn new(mount: impl Into<Arc<str>>, parked_max: usize, question_wait: Duration) -> Self {
+        let parks = Parks::new(parked_max, question_wait);
+        Self(Arc::new(Rules { mount: mount.into(), parks, roots: None, interactive: false }))
+    }
+
+    /// The same with bounds that suit most.
+    pub fn of(mount: &Arc<str>) -> Self {
+        Self::new(Arc::clone(mount), 64, Duration::from_secs(600))
+    }
+
+    /// The same rules, where `roots` are told to a child that asks outside of any call: an array
+    /// of roots.
+    #[must_use]
+    pub fn with_roots(self, roots: Option<Raw>) -> Self {
+        Self(Arc::new(Rules { roots, ..self.rules() }))
+    }
+
+    /// The same rules, where a connection has one call at a time that may ask, so that every
+    /// question is known to belong to it.
+    #[must_use]
+    pub fn one_at_a_time(self, interactive: bool) -> Self {
+        Self(Arc::new(Rules { interactive, ..self.rules() }))
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            mount: Arc::clone(&self.0.mount),
+            parks: Arc::clone(&self.0.parks),
+            roots: self.0.roots.clone(),
+            interactive: self.0.interactive,
+        }
+    }
+
+    /// Ends every call that waits for its client.
+    pub fn end(&self) {
+        self.0.parks.end();
+    }
+}
+
+impl Rules {
+    /// `ListRootsResult` from the configuration.
+    fn roots_result(&self) -> Option<Raw> {
+        let roots = self.roots.as_ref()?;
+        Some(ObjectWriter::new().raw("roots", roots).finish())
+    }
+}
+
+/// What every legacy child is told that its client can do: all that can be passed on. A caller that
+/// cannot answer is told which capability the call needs.
+pub(super) fn declared() -> Raw {
+    Abilities::ALL.to_raw()
+}

@@ -1,0 +1,248 @@
+//! One call at a legacy child, and all that is asked while it is open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::json::{self, Members, ObjectWriter};
+use protocol::method::notice;
+use protocol::question::{Abilities, Input, InputRequired, Question, Request, check_answer};
+use protocol::{Raw, error};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::asked::Asked;
+use super::open_calls::Place;
+use super::parks::{Parks, fresh_key};
+use crate::call::{Call, Caller, Fault, Future, Kind, Principal, Reply, ReplyKind, Switch};
+
+/// How long more questions are waited for after one came: a client is asked all of them at once.
+const GATHER_WAIT: Duration = Duration::from_millis(5);
+/// Questions of one call; a child that asks on is cut off.
+const QUESTIONS_MAX: usize = 100;
+
+/// What a child does about a call beside answering it.
+pub(super) enum Event {
+    Asked(Asked),
+    /// The child took back the question that it called so.
+    Withdrawn(Raw),
+}
+
+type Outcome = Result<Reply, Fault>;
+
+/// One call at a child. Dropping it answers what the child asked and cancels the call there.
+pub(super) struct Talk {
+    // In the order in which they may go: a child that hears first that the call is cancelled does
+    // not take what it then gets for an answer to go on with.
+    running: Option<Future<'static, Outcome>>,
+    open: Vec<(String, Asked)>,
+    outcome: Option<Outcome>,
+    events: mpsc::Receiver<Event>,
+    switch: Switch,
+    caller: Arc<Caller>,
+    asked: usize,
+    /// What the client lacked to be asked, if the child did ask it.
+    lacked: Option<Fault>,
+    place: Place,
+}
+
+impl Talk {
+    pub(super) fn new(
+        running: Future<'static, Outcome>,
+        events: mpsc::Receiver<Event>,
+        switch: Switch,
+        caller: Arc<Caller>,
+        place: Place,
+    ) -> Self {
+        let (open, running) = (Vec::new(), Some(running));
+        let (outcome, lacked, asked) = (None, None, 0);
+        Self { running, open, outcome, events, switch, caller, asked, lacked, place }
+    }
+
+    pub(super) fn principal(&self) -> &Principal {
+        &self.caller.principal
+    }
+
+    pub(super) fn questions(&self) -> Vec<(String, Question)> {
+        self.open.iter().map(|(key, asked)| (key.clone(), asked.question())).collect()
+    }
+
+    /// Goes on until the call has an outcome, or its client has to be asked: then it is parked.
+    pub(super) async fn go_on(mut self, parks: &Arc<Parks>) -> Outcome {
+        let mut until: Option<Instant> = (!self.open.is_empty()).then(Instant::now);
+        loop {
+            if let Some(outcome) = self.outcome.take() {
+                return outcome;
+            }
+            let gathered = async {
+                match until {
+                    Some(until) => sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.step() => {}
+                () = gathered => return self.park(parks),
+            }
+            until = match (until, self.open.is_empty()) {
+                (_, true) => None,
+                (None, false) => Some(Instant::now() + GATHER_WAIT),
+                (until, false) => until,
+            };
+        }
+    }
+
+    /// Waits while the call is parked until something happens; whether its client may come back.
+    pub(super) async fn wait(&mut self) -> bool {
+        let back = self.switch.now();
+        tokio::select! {
+            biased;
+            () = back.left() => false,
+            () = self.step(), if self.outcome.is_none() => {
+                if self.outcome.is_some() {
+                    self.withdraw_all();
+                }
+                true
+            }
+        }
+    }
+
+    /// Takes the next thing that the child does. Nothing is lost when it is dropped.
+    async fn step(&mut self) {
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        let event = tokio::select! {
+            biased;
+            event = self.events.recv() => event,
+            outcome = running => {
+                self.place.is_answered();
+                self.running = None;
+                self.outcome = Some(explained(outcome, self.lacked.take()));
+                return;
+            }
+        };
+        match event {
+            Some(Event::Asked(asked)) => {
+                if let Err(fault) = self.take(asked) {
+                    // First, so that the child hears of it as of a call that is cancelled.
+                    self.running = None;
+                    self.outcome = Some(Err(fault));
+                }
+            }
+            Some(Event::Withdrawn(id)) => self.withdraw(&id),
+            // The connection holds the other end for as long as the call is open.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn take(&mut self, asked: Asked) -> Result<(), Fault> {
+        self.asked += 1;
+        if self.asked > QUESTIONS_MAX {
+            asked.refuse(error::INVALID_PARAMS, "this call has asked enough");
+            let text = format!(
+                "the server asked more than {QUESTIONS_MAX} questions in one call, which is the \
+                 limit: the call was cancelled"
+            );
+            return Err(Fault::new(Kind::Unanswered, text));
+        }
+        let question = asked.question();
+        let lacks = Abilities::read(&self.caller.capabilities).lacks(question, asked.params());
+        let Some(lacks) = lacks else {
+            self.open.push((format!("q{}", self.asked), asked));
+            return Ok(());
+        };
+        let method = question.as_str();
+        if question == Question::Roots {
+            if let Some(roots) = self.place.roots() {
+                asked.answer(Ok(roots));
+                return Ok(());
+            }
+            // Many servers ask for them in passing and do well without.
+            asked.refuse(error::METHOD_NOT_FOUND, "the client of this call did not declare roots");
+            return Ok(());
+        }
+        let text = format!("{method}: the client of this call did not declare {lacks:?}");
+        asked.refuse(error::INVALID_PARAMS, text);
+        let text = format!(
+            "the server asks {method} in this call, which needs client capabilities that this \
+             request did not declare, and failed without"
+        );
+        self.lacked.get_or_insert(Fault::new(Kind::MissingCapability(lacks), text));
+        Ok(())
+    }
+
+    fn withdraw(&mut self, id: &str) {
+        let Some(at) = self.open.iter().position(|(_, asked)| asked.is(id)) else { return };
+        let (key, asked) = self.open.remove(at);
+        asked.forget();
+        self.tell_withdrawn(&key);
+    }
+
+    /// The call is over, and with it all that was asked.
+    fn withdraw_all(&mut self) {
+        for (key, asked) in std::mem::take(&mut self.open) {
+            drop(asked);
+            self.tell_withdrawn(&key);
+        }
+    }
+
+    /// A client that stays waits for the answer itself: it need not any more.
+    fn tell_withdrawn(&self, key: &str) {
+        let params = ObjectWriter::new().string("requestId", key).finish();
+        let _left = self.switch.now().tell(notice::CANCELLED, params);
+    }
+
+    fn park(self, parks: &Arc<Parks>) -> Outcome {
+        let key = fresh_key();
+        let requests = self.open.iter().map(|(key, asked)| Request {
+            key: key.clone(),
+            question: asked.question(),
+            params: asked.params().clone(),
+        });
+        let asks = InputRequired { requests: requests.collect(), state: Some(key.clone()) };
+        let name = json::string(&key).unwrap_or_default();
+        parks.hold(&name, self)?;
+        Ok(Reply { result: asks.to_raw(), kind: ReplyKind::InputRequired })
+    }
+
+    /// The client is back, with a request of its own and with answers.
+    pub(super) fn resume(&mut self, call: &Call, input: &Input) {
+        self.caller = Arc::clone(&call.caller);
+        self.switch.point(call.back.clone());
+        for (key, asked) in std::mem::take(&mut self.open) {
+            let response = input.responses.iter().find(|(name, _)| *name == key);
+            let refusal = call.refused.iter().find(|(name, _)| *name == key);
+            match (response, refusal) {
+                (Some((_, response)), _) => asked.answer(Ok(response.clone())),
+                (None, Some((_, error))) => asked.answer(Err(error.clone())),
+                (None, None) => self.open.push((key, asked)),
+            }
+        }
+    }
+}
+
+/// What has become of a call whose client could not be asked: a child that did well without has its
+/// result told; any other end is for want of the answer.
+fn explained(outcome: Outcome, lacked: Option<Fault>) -> Outcome {
+    let Some(lacked) = lacked else { return outcome };
+    match &outcome {
+        Ok(reply) if is_failure(&reply.result) => Err(lacked),
+        Err(Fault { kind: Kind::Child(_), .. }) => Err(lacked),
+        _ => outcome,
+    }
+}
+
+fn is_failure(result: &Raw) -> bool {
+    Members::read(result).is_ok_and(|members| members.get("isError") == Some("true"))
+}
+
+/// Looks at the answers before the call is touched, so that a bad one can be mended.
+pub(super) fn check(questions: &[(String, Question)], input: &Input) -> Result<(), Fault> {
+    for (key, question) in questions {
+        let response = input.responses.iter().find(|(name, _)| name == key);
+        let Some((_, response)) = response else { continue };
+        check_answer(*question, response).map_err(|text| {
+            Fault::invalid(format!("params.inputResponses[{}]: {text}", json::quoted(key)))
+        })?;
+    }
+    Ok(())
+}

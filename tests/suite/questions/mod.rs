@@ -1,0 +1,75 @@
+//! Questions of children to clients, in every pair of eras and on each wire.
+
+mod pairs;
+mod states;
+mod whose;
+
+use harness::scripted::{Cast, Http, Play, Script, Speaks, Step};
+
+/// The program that plays a scripted child.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_scripted-child");
+
+/// A child that asks, and how it is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Child {
+    InProcess,
+    ModernProcess,
+    ModernHttp,
+    LegacyProcess,
+    LegacyHttp,
+}
+
+use Child::{InProcess, LegacyHttp, LegacyProcess, ModernHttp, ModernProcess};
+
+const ALL: [Child; 5] = [InProcess, ModernProcess, ModernHttp, LegacyProcess, LegacyHttp];
+const LEGACY: [Child; 2] = [LegacyProcess, LegacyHttp];
+const MODERN: [Child; 3] = [InProcess, ModernProcess, ModernHttp];
+
+impl Child {
+    /// A gateway with this child at the mount `m`.
+    async fn play(self, keys: &str, script: Script) -> Play {
+        self.play_with("", keys, script).await
+    }
+
+    /// The same with keys of the gateway.
+    async fn play_with(self, gateway: &str, keys: &str, script: Script) -> Play {
+        let cast = Cast::new(gateway);
+        let legacy = LEGACY.contains(&self);
+        let speaks = if legacy { Speaks::Legacy } else { Speaks::Modern };
+        let http = Http { events: legacy, session: legacy, strict: !legacy, standing: legacy };
+        let script = Script { speaks, http, ..script };
+        let cast = match self {
+            InProcess => cast.in_process("m", keys, script),
+            ModernProcess | LegacyProcess => cast.process("m", keys, PROGRAM, script).await,
+            ModernHttp | LegacyHttp => cast.http("m", keys, script).await,
+        };
+        cast.start().await
+    }
+}
+
+/// A child with a tool `t` that does this when it is called.
+fn does(steps: &[Step]) -> Script {
+    Script::modern().tool("t").on("tools/call t", steps)
+}
+
+/// One question.
+fn ask(method: &str, params: &str) -> Step {
+    Step::Ask(vec![(method.to_owned(), params.to_owned())])
+}
+
+const FORM: &str = r#"{"mode":"form","message":"$arguments","requestedSchema":{"type":"object"}}"#;
+const PAGE: &str = r#"{"mode":"url","message":"go there","url":"https://a.example/x"}"#;
+const SAMPLE: &str = r#"{"messages":[],"maxTokens":7,"x-own":1.0}"#;
+const SAMPLE_WITH_TOOLS: &str = r#"{"messages":[],"maxTokens":7,"tools":[{"name":"x"}]}"#;
+
+/// A person and a model that say what they were asked.
+fn willing(method: &str, params: &str) -> String {
+    let said = protocol::json::quoted(&format!("{method} {params}"));
+    match method {
+        "elicitation/create" => format!(r#"{{"action":"accept","content":{{"said":{said}}}}}"#),
+        "sampling/createMessage" => format!(
+            r#"{{"role":"assistant","model":"m","content":{{"type":"text","text":{said}}}}}"#
+        ),
+        _ => r#"{"roots":[{"uri":"file:///work","name":"w"}]}"#.to_owned(),
+    }
+}
