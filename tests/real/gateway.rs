@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::Target;
 use crate::fixture::Fixture;
@@ -16,6 +16,8 @@ pub(crate) enum Source {
     Command(Program),
     Url(String),
     InProcess(&'static str),
+    /// Compiled in, with options.
+    WithOptions(&'static str, Value),
 }
 
 /// A running gateway that listens on a free port.
@@ -104,6 +106,12 @@ fn routing(fixture: &Fixture, mounts: &[(&str, Source)]) -> String {
         text.push_str(&format!("\n[mounts.{prefix}]\n"));
         text.push_str(&match source {
             Source::InProcess(name) => format!("in_process = {}\n", json!(name)),
+            Source::WithOptions(name, options) => {
+                let options = options.as_object().into_iter().flatten();
+                let options: Vec<String> =
+                    options.map(|(name, value)| format!("{name} = {value}")).collect();
+                format!("in_process = {}\noptions = {{ {} }}\n", json!(name), options.join(", "))
+            }
             Source::Url(url) => format!("url = {}\n", json!(url)),
             Source::Command(program) => command(program, fixture),
         });

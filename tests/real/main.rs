@@ -20,3 +20,7 @@ mod through;
 mod together;
 #[cfg(target_os = "linux")]
 mod custody;
+#[cfg(unix)]
+mod servers;
+#[cfg(unix)]
+mod data;

@@ -17,5 +17,6 @@ mod legacy;
 mod listen;
 mod stdio;
 mod cancel_progress;
+mod figures;
 #[cfg(target_os = "linux")]
 mod custody;

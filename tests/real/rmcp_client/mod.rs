@@ -239,7 +239,7 @@ fn has_name(outcome: &Value, start: &Value) -> bool {
 }
 
 /// Many of the SDK's types can only be made from JSON or by their own builders.
-fn typed<T: DeserializeOwned>(value: Value) -> T {
+pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> T {
     let shown = value.to_string();
     serde_json::from_value(value).unwrap_or_else(|error| panic!("{shown}: {error}"))
 }

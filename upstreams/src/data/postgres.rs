@@ -23,8 +23,8 @@ use super::trouble::{Code, Trouble};
 const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// Beyond the statement's own time: the server ends it first, and says so.
 const SERVER_FIRST: Duration = Duration::from_millis(500);
-/// Rows that come in one go: a page of huge rows is noticed before it is all here.
-const ROWS_AT_ONCE: u64 = 100;
+/// Rows that come in one go, at first and at most: a page of huge rows is noticed before it is all here.
+const ROWS_AT_ONCE: (u64, u64) = (4, 256);
 /// What goes before a statement that reads: nothing else can be the query of a cursor.
 const CURSOR: &str = "DECLARE page NO SCROLL CURSOR FOR\n";
 /// One view of the data for all steps of a page, and nothing but looking.
@@ -317,8 +317,10 @@ async fn page(
     let names = prepared.columns().iter().map(tokio_postgres::Column::name);
     let mut filling = Filling::new(names, window, bounds.result_bytes_max);
     let mut is_end = total < skipped;
+    let (mut at_once, at_once_max) = ROWS_AT_ONCE;
     while !is_end && filling.room() > 0 {
-        let wanted = filling.room().min(ROWS_AT_ONCE);
+        let wanted = filling.room().min(at_once);
+        at_once = at_once_max.min(at_once * 2);
         let sql = format!("FETCH FORWARD {wanted} FROM page");
         let rows = client.query(&sql, &[]).await.map_err(|error| said(&error))?;
         for row in &rows {

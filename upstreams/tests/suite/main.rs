@@ -16,3 +16,4 @@ mod data;
 mod data_key_value;
 mod auth;
 mod documented;
+mod anything;

@@ -112,7 +112,7 @@ fn a_child_that_is_not_compiled_in() {
             routing.toml:4:14: mounts.b.in_process: no child "git" is compiled in
              4 | in_process = "git"
                |              ^^^^^
-               = compiled in are: main, notes, toolbox
+               = compiled in are: auth, data, main, notes, toolbox
 
             2 problems"#]],
     );

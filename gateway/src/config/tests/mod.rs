@@ -22,7 +22,7 @@ use protocol::{InProcess, Make, Options, Place, Violation};
 use super::{Children, FileSource, Loaded, Problems, Sources, load};
 
 /// The children that the tests take for compiled in.
-const CHILDREN: [&str; 3] = ["main", "notes", "toolbox"];
+const CHILDREN: [&str; 5] = ["auth", "data", "main", "notes", "toolbox"];
 
 fn children() -> Children {
     let mut children = Children::new();
