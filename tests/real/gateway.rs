@@ -29,12 +29,28 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts the gateway on `mounts` and waits until it says where it listens.
     pub(crate) async fn start(fixture: &Fixture, mounts: &[(&str, Source)]) -> Self {
-        let file = fixture.write("routing.toml", &routing(fixture, mounts));
+        Self::start_with(fixture, &routing(fixture, mounts)).await
+    }
+
+    async fn start_with(fixture: &Fixture, routing: &str) -> Self {
+        let file = fixture.write("routing.toml", routing);
         let program = program(fixture, &["run", &file.display().to_string()]);
         let mut running = Running::start(&program, &fixture.path().join("gateway.txt"));
         let url = running.line_after("endpoint").await;
         assert!(url.starts_with("http://127.0.0.1:"), "an endpoint on loopback: {url}");
         Self { running, url }
+    }
+
+    /// Starts it with one child without a prefix, pinned to an era.
+    pub(crate) async fn start_bare(fixture: &Fixture, source: Source, era: &str) -> Self {
+        let mut text = routing(fixture, &[("child", source)]);
+        text.push_str(&format!("prefix = \"\"\nera = \"{era}\"\n"));
+        Self::start_with(fixture, &text).await
+    }
+
+    /// The address of the merged endpoint.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Where all mounts are merged.
@@ -87,7 +103,7 @@ fn program(fixture: &Fixture, args: &[&str]) -> Program {
 }
 
 /// The program that cargo built beside this test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let folder = test.parent().and_then(Path::parent).expect("target/debug/deps/real-…");
     let binary = folder.join(format!("gateway{}", std::env::consts::EXE_SUFFIX));

@@ -2,6 +2,7 @@
 # Installs what the real tests run, beside this script and exactly as the lock files say:
 #   js/package-lock.json   official servers and both generations of the TypeScript SDK
 #   databases              PostgreSQL and Redis as Debian has them, unless they are there
+#   python/everything.txt  the sources with the official fixture, in `.everything`
 #   python/NAME.txt        one virtual environment `.venv-NAME` each: the versions do not fit together
 # A part that is there already, from the same lock file, is left alone. Give names to install only those.
 #
@@ -71,11 +72,21 @@ databases() {
   is_there || die "PostgreSQL and Redis are not there although they were installed"
 }
 
-[ $# -gt 0 ] || set -- databases js mcp1 mcp16 mcp2 fastmcp
+# The official fixture is in the source distribution of the Python SDK alone.
+everything() {
+  folder=$1
+  mkdir "$folder" || die "cannot make $folder"
+  .venv-tools/bin/python -m pip download --quiet --disable-pip-version-check --timeout 60 --dest "$folder" \
+    --no-deps --no-binary :all: --require-hashes --requirement "$2"
+  tar -x -z -f "$folder"/*.tar.gz -C "$folder" --strip-components 1
+}
+
+[ $# -gt 0 ] || set -- databases js mcp1 mcp16 mcp2 fastmcp everything
 [ "$*" != databases ] || { databases; exit; }
 for name in tools "$@"; do
   case $name in
   databases) databases ;;
+  everything) part .everything python/everything.txt python3 everything .everything python/everything.txt ;;
   js) part js/node_modules js/package-lock.json node javascript ;;
   *)
     [ -f "python/$name.txt" ] || die "expected js or the name of a file in python/, found $name"

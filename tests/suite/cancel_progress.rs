@@ -222,6 +222,33 @@ async fn c139_a_place_that_a_cancelled_call_had_is_free_again() {
 }
 
 #[tokio::test]
+async fn c140_cancels_of_unknown_and_finished_requests_are_ignored() {
+    let child = Echo::new();
+    let gateway = start_echo(&child).await;
+    let cancel = |id: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+        )
+    };
+    let mut stdio = gateway.stdio();
+    for id in ["1", "\"1\"", "null", "{}", "[1]"] {
+        stdio.line(cancel(id)).await;
+    }
+    stdio.line(r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#).await;
+    stdio.say(&modern("tools/call", r#"{"name":"e_wait","arguments":{}}"#)).await;
+    child.begun("tools/call wait", 1).await;
+    for _ in 0..3 {
+        stdio.line(cancel("1")).await;
+    }
+    child.cancelled("tools/call wait", 1).await;
+    for _ in 0..2 {
+        let answer = stdio.shown(&modern("tools/list", "{}").id("9")).await;
+        assert!(answer.contains(r#""id":9,"result""#), "{answer}");
+        stdio.line(cancel("9")).await;
+    }
+}
+
+#[tokio::test]
 async fn c141_a_call_that_shows_no_life_ends_in_time_and_is_cancelled() {
     let child = Echo::new();
     let flags = [("mounts.e.timeout", "100ms"), ("mounts.e.timeout_max", "5s")];

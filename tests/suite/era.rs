@@ -43,6 +43,15 @@ async fn c034_initialize_without_it_is_the_handshake() {
 }
 
 #[tokio::test]
+async fn c035_a_legacy_version_in_the_header_decides_whatever_is_beside_it() {
+    let gateway = start_echo(&Echo::new()).await;
+    let ask = initialize("2025-11-25", "{}").header("mcp-method", "initialize");
+    let ask = ask.header("mcp-protocol-version", "2025-11-25");
+    let answer = gateway.http().send(&ask).await;
+    assert!(answer.status == 200 && answer.header("mcp-session-id").is_some());
+}
+
+#[tokio::test]
 async fn c035_a_modern_header_without_metadata_is_modern_and_malformed() {
     let gateway = start_echo(&Echo::new()).await;
     let session = gateway.http().session("2025-11-25").await;

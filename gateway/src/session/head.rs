@@ -38,8 +38,9 @@ pub struct Arrival {
 
 impl Head {
     /// Whether the headers alone say that the message is of the modern era (digest 1.12.1 step 4).
+    /// A legacy version that is named decides, whatever else a client puts beside it.
     pub(super) fn is_modern(&self) -> bool {
         let version = self.version.as_deref().and_then(|text| Version::read(text.trim()));
-        self.method.is_some() || version.is_some_and(Version::is_modern)
+        version.map_or(self.method.is_some(), Version::is_modern)
     }
 }

@@ -106,7 +106,7 @@ async fn c135_what_nobody_wants_any_more_is_given_back_on_each_wire() {
 }
 
 #[tokio::test]
-async fn c132_after_a_child_comes_back_its_listeners_hear_of_it_on_each_wire() {
+async fn c076_c132_after_a_child_comes_back_its_listeners_hear_of_it_on_each_wire() {
     for wire in [LegacyProcess, ModernProcess] {
         let play = wire.play("", resources()).await;
         let mut stream = play.listen(r#"{"resourceSubscriptions":["demo://m/a"]}"#).await;
@@ -119,6 +119,20 @@ async fn c132_after_a_child_comes_back_its_listeners_hear_of_it_on_each_wire() {
         assert!(shown(stream.message().await).contains("demo://m/a/part"), "{wire:?}");
         assert!(shown(standing.message().await).contains("demo://m/a/part"), "{wire:?}");
     }
+}
+
+#[tokio::test]
+async fn c077_a_process_outlives_its_clients() {
+    let play = ModernProcess.play("", resources()).await;
+    for _ in 0..3 {
+        let (session, stream) = session(&play, A).await;
+        assert_eq!(session.delete().await, 204);
+        drop(stream);
+        channel(&play, A).await.end().await;
+        assert!(play.call("m_t").await.contains("t {}"));
+    }
+    assert_eq!(play.director("m").count(What::Began, "").await, 1);
+    assert_eq!(play.director("m").count(What::Ended, "").await, 0);
 }
 
 #[tokio::test]

@@ -318,7 +318,7 @@ async fn a_command_that_cannot_start_says_which_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_program_that_only_complains_is_quoted_in_the_log() {
+async fn c074_a_program_that_only_complains_is_quoted_in_the_log() {
     let mut settings = StdioSettings::new("m", "sh");
     settings.args = vec!["-c".to_owned(), "echo no database >&2; exit 4".to_owned()];
     let dial = StdioDial::new(settings);
