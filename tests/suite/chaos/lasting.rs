@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use harness::scripted::{Plug, Script, Step};
 
-use super::{Cell, well};
+use super::{Cell, keys, well};
 use crate::children::Wire;
 use crate::children::{ALL, OVER_HTTP};
 
@@ -18,7 +18,7 @@ fn always(steps: &[Step]) -> Script {
 /// Plays a script, waits until the mount is named as sick, and until it is back.
 async fn strikes(wires: &[Wire], sick: &Script, states: &[&str]) {
     let cells = wires.iter().map(|wire| async move {
-        let cell = Cell::new(*wire, "", well()).await;
+        let cell = Cell::new(*wire, keys(*wire), well()).await;
         cell.play.director("m").script(wire.dressed(sick.clone()));
         cell.until_named(states).await;
         cell.until_back().await;
@@ -50,7 +50,7 @@ async fn garbage() {
 async fn crash_loop() {
     let wires = [Wire::ModernProcess, Wire::LegacyProcess];
     let cells = wires.map(|wire| async move {
-        let cell = Cell::new(wire, "", well()).await;
+        let cell = Cell::new(wire, keys(wire), well()).await;
         let crashing = well().on("tools/list", &[Step::Exit(1)]);
         cell.play.director("m").script(wire.dressed(crashing));
         cell.play.director("m").exit(1);
@@ -67,15 +67,13 @@ async fn slow_start() {
         let gate = Step::Wait("started".to_owned());
         let slow = well().on("server/discover", std::slice::from_ref(&gate));
         let slow = slow.on("initialize", &[gate]);
-        let quick = "timeout_start = \"300ms\"\nprobe_wait = \"100ms\"\n";
+        let quick = "timeout_start = \"8s\"\nprobe_wait = \"2s\"\n";
         let cell = match wire {
             Wire::ModernProcess | Wire::LegacyProcess => {
-                let keys = super::keys(wire).replace("timeout_start = \"5s\"\n", "");
-                let play = wire.play(&format!("{quick}{keys}"), slow).await;
-                let session = play.running.http().session(super::LEGACY).await;
-                Cell { wire, play, session }
+                let keys = keys(wire).replace("timeout_start = \"15s\"\n", "");
+                Cell::new(wire, &format!("{quick}{keys}"), slow).await
             }
-            _ => Cell::new(wire, "", slow).await,
+            _ => Cell::new(wire, keys(wire), slow).await,
         };
         cell.until_named(&["down"]).await;
         (cell, wire)
@@ -107,7 +105,7 @@ async fn status_401() {
 /// The child's host refuses connections, or makes them and falls silent.
 async fn unplugged(plug: Plug) {
     let cells = OVER_HTTP.map(|wire| async move {
-        let cell = Cell::new(wire, "", well()).await;
+        let cell = Cell::new(wire, keys(wire), well()).await;
         cell.play.director("m").plug(plug);
         cell.until_named(SICK).await;
         cell.play.director("m").plug(Plug::In);

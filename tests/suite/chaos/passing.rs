@@ -49,7 +49,7 @@ async fn wrong_ids() {
     let wrong = r#"{"content":[{"type":"text","text":"wrong"}]}"#.to_owned();
     let steps = [Step::AnswerAs("999999".to_owned(), wrong), Step::Hang];
     // Over HTTP the answer to another id stands in the place of this one's.
-    costs_one_call(&ON_A_CHANNEL, "", &steps, "TIMEOUT").await;
+    costs_one_call(&ON_A_CHANNEL, "timeout = \"10s\"\n", &steps, "TIMEOUT").await;
 }
 
 #[tokio::test]

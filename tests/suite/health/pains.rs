@@ -135,9 +135,9 @@ async fn one_caller_that_runs_out_of_time_takes_nobody_with_it() {
         .tool("t")
         .on("tools/call slow", &[Step::Hang])
         .on("tools/call t", &[Step::Wait("gate".to_owned())]);
-    for wire in [Wire::ModernProcess, Wire::LegacyProcess] {
-        let keys = "timeout = \"2s\"\n";
-        let play = wire.play(keys, script.clone()).await;
+    let script = &script;
+    let cells = [Wire::ModernProcess, Wire::LegacyProcess].map(|wire| async move {
+        let play = wire.play("timeout = \"10s\"\n", script.clone()).await;
         let (slow, others) = tokio::join!(
             async {
                 let answer = play.call("m_slow").await;
@@ -155,7 +155,8 @@ async fn one_caller_that_runs_out_of_time_takes_nobody_with_it() {
         assert!(served, "{wire:?}: {others}");
         assert!(play.call("m_t").await.contains("t {}"), "{wire:?}: on the same connection");
         assert_eq!(play.director("m").count(What::Ended, "").await, 0, "{wire:?}");
-    }
+    });
+    join_all(cells).await;
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn a_call_that_may_have_happened_does_not_go_to_another_replica() {
 async fn the_longest_time_of_a_call_holds_over_all_repetitions() {
     let turns: &[&[Step]] = &[&[LOST], &[Step::Hang]];
     let script = Script::modern().resource("demo://x/y").on_each("resources/read", turns);
-    let keys = format!("timeout = \"2s\"\ntimeout_max = \"2s\"\nretries = 20\n{HEALTH}");
+    let keys = format!("timeout = \"10s\"\ntimeout_max = \"10s\"\nretries = 20\n{HEALTH}");
     let play = Cast::new("").http("m", &keys, script).await.start().await;
     // The second one hangs: it ends with the time of the first one, and no third one follows.
     assert_eq!(code(&play.read("demo://m/x/y").await), "TIMEOUT");
