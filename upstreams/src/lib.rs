@@ -13,6 +13,7 @@ mod who;
 mod options;
 mod notes;
 mod toolbox;
+mod analysis;
 mod data;
 mod auth;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use protocol::{InProcess, Make};
 
+use analysis::Main;
 use auth::Auth;
 use data::Data;
 use notes::Notes;
@@ -42,6 +44,7 @@ pub fn builtins() -> Vec<(&'static str, Arc<dyn Make>)> {
     vec![
         ("notes", plain(|| mount(Notes::new()))),
         ("toolbox", plain(|| mount(Toolbox::new()))),
+        ("main", with_options(Main::new)),
         ("data", options::with_figures(Data::new, Some(Data::figures))),
         ("auth", with_options(Auth::new)),
     ]

@@ -54,3 +54,13 @@ async fn bad_input_of_auth_is_answered_as_documented() {
     let auth = Caller::with("auth", options, Path::new("."));
     compare(&auth, "Bad input of `auth`").await;
 }
+
+#[tokio::test]
+async fn bad_input_of_main_is_answered_as_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("packed.csv.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).unwrap();
+    std::fs::write(folder.path().join("photo.csv"), b"a,b\n1,\x002\n").unwrap();
+    std::fs::write(folder.path().join("huge.csv"), b"a,b\n1,2\n".repeat(300)).unwrap();
+    let options = json!({ "roots": ["."], "bytes_max": 1024 });
+    compare(&Caller::with("main", options, folder.path()), "Bad input of `main`").await;
+}

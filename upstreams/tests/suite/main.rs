@@ -12,6 +12,7 @@ mod notes;
 mod notes_resources;
 mod toolbox;
 mod toolbox_time;
+mod analysis;
 mod data;
 mod data_key_value;
 mod auth;

@@ -42,7 +42,7 @@ fn the_embedded_default_mounts_what_needs_nothing_installed() {
     assert_eq!(config.source, Source::Embedded);
     assert_eq!(config.gateway, GatewayConfig::default());
     let in_process = |name: &str| MountConfig::new(name, in_process(name));
-    assert_eq!(config.mounts, ["notes", "toolbox", "data", "auth"].map(in_process));
+    assert_eq!(config.mounts, ["notes", "toolbox", "data", "auth", "main"].map(in_process));
 }
 
 #[test]
