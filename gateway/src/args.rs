@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Report every problem of the configuration.
     Check(CheckArgs),
+    /// Show what a reload would do.
+    Plan(PlanArgs),
     /// Show what the mounts offer.
     List(ListArgs),
     /// Call a tool and print its result.
@@ -86,6 +88,23 @@ pub(crate) struct CheckArgs {
     /// Also dial every mount and show what each offers.
     #[arg(long)]
     pub(crate) connect: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PlanArgs {
+    /// The configuration; the gateway that runs is asked at its `gateway.admin`
+    /// [default: ./routing.toml, or the built-in one where there is none].
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Compare with this file instead of asking a gateway.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    /// Set any key of the configuration, such as gateway.admin=127.0.0.1:9000.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

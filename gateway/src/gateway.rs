@@ -1,6 +1,7 @@
 //! ASSEMBLY: the one file that names every stage and puts them together, in the order of a call.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::connect::{
     self, Asking, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial,
     UnixSettings, WebSocketDial,
 };
-use crate::control::{Admin, Kept, MountReport, Publisher, report};
+use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, Reloader, report};
 use crate::listen::{self, Bounds, Guard, Mcp};
 use crate::mount::{Mount, MountSettings};
 use crate::route::{Mounted, Naming, Router, Rules, Shape};
@@ -33,7 +34,7 @@ pub use crate::config::Children;
 /// A whole gateway: mounts that keep themselves connected, a catalog, and a front.
 pub struct Gateway {
     config: Config,
-    mounts: Vec<(Arc<Mounted>, Arc<Mount>)>,
+    reloader: Arc<Reloader>,
     router: Arc<Router>,
     front: Arc<Front>,
     settled: watch::Receiver<bool>,
@@ -62,20 +63,11 @@ impl Gateway {
     pub fn start(config: Config, children: &Children) -> Result<Self, String> {
         let limits = &config.gateway.limits;
         let kept = kept(&config);
-        let turns = Arc::new(Semaphore::new(limits.starts_max));
-        let mut mounts = Vec::new();
-        for entry in config.mounts.iter().filter(|entry| entry.enabled) {
-            let asking = Asking::new(entry.name.as_str(), entry.parked_max, limits.question_wait);
-            let links = std::iter::once(&entry.link).chain(&entry.replicas);
-            let dials = links.map(|link| dial(entry, link, children, &turns, asking.clone()));
-            let mount = Mount::new(policy(entry), dials.collect::<Result<_, _>>()?);
-            let serve: BoxServe = Arc::clone(&mount) as BoxServe;
-            if let Some(offer) = kept.as_ref().and_then(|kept| kept.load(entry)) {
-                mount.recall(Arc::new(offer));
-            }
-            mounts.push((Arc::new(mounted(entry, serve)), mount));
-        }
-        let (publisher, published) = Publisher::new(naming(&config), mounts.clone());
+        let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
+        let keepers = TaskTracker::new();
+        let (maker, token) = (maker(limits, children.clone()), stopping.clone());
+        let reloader = Reloader::start(config.clone(), maker, kept, token, keepers.clone())?;
+        let (publisher, published) = Publisher::new(reloader.roster());
         let settled = published.settled.clone();
         let router =
             Router::new(published.snapshot, published.changed, published.settled, limits.settle);
@@ -91,22 +83,20 @@ impl Gateway {
             rounds_max: limits.rounds_max,
         };
         let front = Front::new(Arc::clone(&router) as BoxServe, seal, settings);
-        let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
-        let keepers = TaskTracker::new();
-        for (_, mount) in &mounts {
-            keepers.spawn(Arc::clone(mount).run(stopping.clone()));
-        }
-        if let Some(kept) = &kept {
-            let entries = config.mounts.iter().filter(|entry| entry.enabled);
-            for (entry, (_, mount)) in entries.zip(&mounts) {
-                let (entry, mount) = (entry.clone(), Arc::clone(mount));
-                keepers.spawn(Arc::clone(kept).run(entry, mount, stopping.clone()));
-            }
-        }
         keepers.spawn(publisher.run(draining.clone()));
         keepers.spawn(reap(Arc::clone(&front), draining.clone()));
         let listeners = TaskTracker::new();
-        Ok(Self { config, mounts, router, front, settled, draining, stopping, listeners, keepers })
+        Ok(Self {
+            config,
+            reloader,
+            router,
+            front,
+            settled,
+            draining,
+            stopping,
+            listeners,
+            keepers,
+        })
     }
 
     /// Opens the listeners of the configuration and serves them.
@@ -138,7 +128,7 @@ impl Gateway {
         self.serve_on(mcp, service);
         if let (Some(listener), Some(at)) = (admin, listening.admin) {
             let service = Admin {
-                mounts: self.mounts.clone(),
+                reloader: Arc::clone(&self.reloader),
                 settled: self.settled.clone(),
                 router: Arc::clone(&self.router),
                 front: Arc::clone(&self.front),
@@ -193,7 +183,24 @@ impl Gateway {
     /// The state of all mounts in file order.
     pub fn mounts(&self) -> Vec<MountReport> {
         let snapshot = self.router.snapshot();
-        self.mounts.iter().map(|(mounted, mount)| report(mounted, mount, &snapshot)).collect()
+        let roster = Arc::clone(&self.reloader.roster().borrow());
+        roster.members.iter().map(|one| report(&one.mounted, &one.mount, &snapshot)).collect()
+    }
+
+    /// Where [`Self::reload`] and `POST /reload` read the configuration from.
+    pub fn reload_from(&self, read: Read) {
+        self.reloader.read_from(read);
+    }
+
+    /// Reads the configuration and puts it in force, if there is nothing wrong with it. Mounts
+    /// whose entry did not change are not touched; calls in flight end on what they began with.
+    pub async fn reload(&self) -> Outcome {
+        self.reloader.reload().await
+    }
+
+    /// Reloads after each change of `file`, until the gateway stops.
+    pub fn reload_on_change(&self, file: PathBuf) {
+        self.keepers.spawn(Arc::clone(&self.reloader).watch(file, self.draining.clone()));
     }
 
     /// Waits until every mount was reached or given up for now, at most `wait`; whether it was.
@@ -243,6 +250,19 @@ fn kept(config: &Config) -> Option<Arc<Kept>> {
             None
         }
     }
+}
+
+/// How mounts are made, now and at each reload.
+fn maker(limits: &config::Limits, children: Children) -> Maker {
+    let turns = Arc::new(Semaphore::new(limits.starts_max));
+    let question_wait = limits.question_wait;
+    let mount = move |entry: &MountConfig| {
+        let asking = Asking::new(entry.name.as_str(), entry.parked_max, question_wait);
+        let links = std::iter::once(&entry.link).chain(&entry.replicas);
+        let dials = links.map(|link| dial(entry, link, &children, &turns, asking.clone()));
+        Ok(Mount::new(policy(entry), dials.collect::<Result<_, _>>()?))
+    };
+    Maker { mount: Box::new(mount), mounted, naming }
 }
 
 fn naming(config: &Config) -> Naming {

@@ -27,7 +27,7 @@ pub struct Apart {
 impl Apart {
     /// Runs the program `gateway`, which cargo built beside this test, on `file`.
     pub async fn start(file: &Path) -> Self {
-        Self::run(&gateway(), &["run", &file.display().to_string()], file).await
+        Self::run(&program(), &["run", &file.display().to_string()], file).await
     }
 
     /// Runs a program that says on standard output where its gateway listens. Its errors, and what
@@ -108,7 +108,7 @@ fn address(line: &str) -> SocketAddr {
 }
 
 /// The program that cargo built beside this test.
-fn gateway() -> PathBuf {
+pub fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let folder = test.parent().and_then(Path::parent).expect("target/debug/deps/suite-…");
     let program = folder.join(format!("gateway{}", std::env::consts::EXE_SUFFIX));

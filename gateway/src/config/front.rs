@@ -9,7 +9,8 @@ use http::uri::Authority;
 
 use super::expand;
 use super::keys::{
-    ADMIN, HOSTS, INSTRUCTIONS, KEY, Key, LIMITS_TABLE, LISTEN, NAME_MAX, ORIGINS, SEPARATOR, STATE,
+    ADMIN, HOSTS, INSTRUCTIONS, KEY, Key, LIMITS_TABLE, LISTEN, NAME_MAX, ORIGINS, SEPARATOR,
+    STATE, WATCH,
 };
 use super::limits::{self, Limits};
 use super::reading::{At, Found, Layer, Reading};
@@ -49,6 +50,8 @@ pub struct GatewayConfig {
     pub instructions: Option<String>,
     /// Where the last good catalogs are kept.
     pub state: State,
+    /// Whether `gateway run` reloads when the file changes. Default true.
+    pub watch: bool,
     /// A bound on everything.
     pub limits: Limits,
 }
@@ -84,6 +87,7 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig
     let origins = table.texts(&ORIGINS, reading);
     let origins = origins.into_iter().filter_map(|found| origin(&found, reading)).collect();
     let instructions = instructions(&mut table, reading);
+    let watch = table.switch(&WATCH, reading);
     let state = match table.text(&STATE, reading).map(|found| found.value) {
         None => State::Unsaid,
         Some(text) if text == "off" => State::Off,
@@ -106,6 +110,7 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig
         origins,
         instructions,
         state,
+        watch,
         limits,
     }
 }

@@ -128,6 +128,8 @@ table! {
     STATE = "state", Kind::Text, "",
         "folder of the last good catalogs, which a start shows before its children answer; \
         `\"off\"` for none";
+    WATCH = "watch", Kind::Switch, "true",
+        "`gateway run` reloads when the file changes; SIGHUP and `POST /reload` always do";
     LIMITS_TABLE = "limits", Kind::Table(LIMITS), "", "a bound on everything";
 }
 

@@ -9,9 +9,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::roster::{Member, Roster, Rosters};
 use crate::call::Offer;
-use crate::mount::{Mount, Status};
-use crate::route::{Mounted, Naming, Snapshot};
+use crate::mount::Status;
+use crate::route::{Mounted, Snapshot};
 
 /// Changes of several mounts that come this close together are published as one.
 const CHANGES_GATHERED: Duration = Duration::from_millis(20);
@@ -36,7 +37,7 @@ struct Watched {
 
 /// The task that writes what [`Published`] shows.
 pub struct Publisher {
-    naming: Naming,
+    rosters: Rosters,
     mounts: Vec<Watched>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     changed: watch::Sender<()>,
@@ -44,18 +45,13 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher for these mounts, in file order, and what it will publish.
-    pub fn new(naming: Naming, mounts: Vec<(Arc<Mounted>, Arc<Mount>)>) -> (Self, Published) {
-        let mounts: Vec<_> = mounts
-            .into_iter()
-            .map(|(mounted, mount)| {
-                let (offer, status) = (mount.offer(), mount.status());
-                Watched { mounted, offer, status }
-            })
-            .collect();
+    /// A publisher for the mounts of a roster, and what it will publish.
+    pub fn new(mut rosters: Rosters) -> (Self, Published) {
+        let roster = Arc::clone(&rosters.borrow_and_update());
+        let mounts = watched(&roster);
         let recalled =
             mounts.iter().map(|mount| (Arc::clone(&mount.mounted), mount.offer.borrow().clone()));
-        let first = Snapshot::new(naming.clone(), &recalled.collect::<Vec<_>>());
+        let first = Snapshot::new(roster.naming.clone(), &recalled.collect::<Vec<_>>());
         let snapshot = Arc::new(ArcSwap::from_pointee(first));
         let (changed, settled) = (watch::Sender::new(()), watch::Sender::new(false));
         let published = Published {
@@ -63,7 +59,7 @@ impl Publisher {
             changed: changed.subscribe(),
             settled: settled.subscribe(),
         };
-        (Self { naming, mounts, snapshot, changed, settled }, published)
+        (Self { rosters, mounts, snapshot, changed, settled }, published)
     }
 
     /// Publishes until `stop`, which also ends all listens.
@@ -80,6 +76,9 @@ impl Publisher {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = any_changed(&mut self.mounts) => sleep(CHANGES_GATHERED).await,
+                Ok(()) = self.rosters.changed() => {
+                    self.mounts = watched(&self.rosters.borrow_and_update());
+                }
                 _all = &mut first, if !settled => settled = true,
             }
             self.publish();
@@ -95,7 +94,8 @@ impl Publisher {
             .iter_mut()
             .map(|mount| (Arc::clone(&mount.mounted), mount.offer.borrow_and_update().clone()))
             .collect();
-        let snapshot = Snapshot::new(self.naming.clone(), &offers);
+        let naming = self.rosters.borrow().naming.clone();
+        let snapshot = Snapshot::new(naming, &offers);
         for (mount, withheld) in snapshot.withheld() {
             let (key, reason) = (&withheld.key, &withheld.reason);
             tracing::warn!(%mount, list = withheld.list, key, reason, "an entry is withheld");
@@ -103,6 +103,15 @@ impl Publisher {
         self.snapshot.store(Arc::new(snapshot));
         self.changed.send_replace(());
     }
+}
+
+fn watched(roster: &Roster) -> Vec<Watched> {
+    let watched = |member: &Arc<Member>| Watched {
+        mounted: Arc::clone(&member.mounted),
+        offer: member.mount.offer(),
+        status: member.mount.status(),
+    };
+    roster.members.iter().map(watched).collect()
 }
 
 async fn any_changed(mounts: &mut [Watched]) {

@@ -5,6 +5,7 @@ mod load;
 mod log;
 mod run;
 mod check;
+mod plan;
 mod whom;
 mod list;
 mod arguments;
@@ -45,6 +46,7 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
         match command {
             Command::Run(args) => run::run(&args).await,
             Command::Check(args) => check::check(&args).await,
+            Command::Plan(args) => plan::plan(&args).await,
             Command::List(args) => list::list(&args).await,
             Command::Call(args) => call::call(&args).await,
             Command::Read(args) => call::read(&args).await,

@@ -1,11 +1,12 @@
 //! `gateway run`: serves until a signal, then drains.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use gateway::config::{Source, State};
+use gateway::config::{Config, Source, State};
 use gateway::control::MountReport;
 use gateway::{Gateway, Listening};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::output::{lines, note, say, short, table};
@@ -25,21 +26,21 @@ pub(super) async fn run(args: &RunArgs) -> End {
             flags.push((key.to_owned(), value.clone()));
         }
     }
-    let mut loaded = match load::load_or_end(args.file.as_ref(), flags) {
+    let mut loaded = match load::load_or_end(args.file.as_ref(), flags.clone()) {
         Ok(loaded) => loaded,
         Err(end) => return end,
     };
-    if loaded.config.gateway.state == State::Unsaid {
-        loaded.config.gateway.state = state_folder().map_or(State::Off, State::Folder);
-    }
-    let stop = match signals() {
-        Ok(stop) => stop,
+    say_state(&mut loaded.config);
+    let (stop, hangup) = match signals().and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)))
+    {
+        Ok(signals) => signals,
         Err(fault) => return End::Failed(format!("no signals: {fault}")),
     };
     let gateway = match Gateway::start(loaded.config, &load::children()) {
         Ok(gateway) => gateway,
         Err(text) => return End::Wrong(text),
     };
+    keep_up(&gateway, args.file.clone(), flags);
     if args.stdio {
         gateway.serve_stdio(stop).await;
         gateway.stop().await;
@@ -65,10 +66,45 @@ pub(super) async fn run(args: &RunArgs) -> End {
             ));
         }
     }
-    stop.cancelled().await;
+    until_stopped(&gateway, hangup, &stop).await;
     tracing::info!("draining");
     gateway.stop().await;
     End::Well
+}
+
+/// Has the gateway reload from where it was loaded, by itself when the file changes.
+fn keep_up(gateway: &Gateway, file: Option<PathBuf>, flags: Vec<(String, String)>) {
+    let watched = match &gateway.config().source {
+        Source::File(path) if gateway.config().gateway.watch => Some(path.clone()),
+        _ => None,
+    };
+    gateway.reload_from(Arc::new(move || {
+        let mut loaded = load::load(file.as_ref(), flags.clone())?;
+        say_state(&mut loaded.config);
+        Ok(loaded)
+    }));
+    if let Some(file) = watched {
+        gateway.reload_on_change(file);
+    }
+}
+
+/// Reloads at each SIGHUP until `stop`.
+async fn until_stopped(gateway: &Gateway, mut hangup: Signal, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Some(()) = hangup.recv() => {
+                gateway.reload().await;
+            }
+        }
+    }
+}
+
+/// Where nobody said where the state is kept, it is in the user's own folder for that.
+fn say_state(config: &mut Config) {
+    if config.gateway.state == State::Unsaid {
+        config.gateway.state = state_folder().map_or(State::Off, State::Folder);
+    }
 }
 
 /// Where the user's programs keep what outlives them, by the XDG base directory specification.

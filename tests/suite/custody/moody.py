@@ -18,7 +18,10 @@ for line in sys.stdin:
                  for name in mood]
         result = {"tools": tools}
     elif method == "tools/call":
-        gate = message["params"].get("arguments", {}).get("until")
+        arguments = message["params"].get("arguments", {})
+        gate = arguments.get("until")
+        if gate:
+            open(arguments["arrived"], "w").close()
         while gate and not os.path.exists(gate):
             time.sleep(0.01)
         result = {"content": [{"type": "text", "text": str(os.getpid())}]}
