@@ -53,6 +53,8 @@ fn the_commented_keys_of_the_embedded_default_are_good_and_hold_the_defaults() {
     let mut config = load_embedded(text, environment);
     config.gateway.key = None;
     config.gateway.instructions = None;
+    // Unsaid is "off" for all but `gateway run`.
+    config.gateway.state = GatewayConfig::default().state;
     assert_eq!(config.gateway, GatewayConfig::default());
     let files = config.mounts.iter().find(|mount| mount.name == "files").unwrap();
     let mut expected = MountConfig::new("files", files.link.clone());
@@ -94,6 +96,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
             hosts: [],
             origins: [],
             instructions: None,
+            state: Unsaid,
             limits: Limits {
                 body_bytes_max: 16777216,
                 header_read_timeout: 10s,
