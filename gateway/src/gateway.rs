@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::Raw;
+use protocol::json::{self, ObjectWriter};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -20,7 +22,7 @@ use crate::connect::{
 };
 use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, Reloader, report};
 use crate::listen::{self, Bounds, Guard, Mcp};
-use crate::mount::{Mount, MountSettings};
+use crate::mount::{Mount, MountSettings, Share, SharedDial};
 use crate::route::{Mounted, Naming, Router, Rules, Shape};
 use crate::session::{Front, Seal, Settings};
 
@@ -257,7 +259,7 @@ fn maker(limits: &config::Limits, children: Children) -> Maker {
     let turns = Arc::new(Semaphore::new(limits.starts_max));
     let question_wait = limits.question_wait;
     let mount = move |entry: &MountConfig| {
-        let asking = Asking::new(entry.name.as_str(), entry.parked_max, question_wait);
+        let asking = asking(entry, question_wait);
         let links = std::iter::once(&entry.link).chain(&entry.replicas);
         let dials = links.map(|link| dial(entry, link, &children, &turns, asking.clone()));
         Ok(Mount::new(policy(entry), dials.collect::<Result<_, _>>()?))
@@ -335,7 +337,7 @@ fn dial(
     asking: Asking,
 ) -> Result<Arc<dyn Dial>, String> {
     let name = entry.name.as_str();
-    Ok(match link {
+    let dial: Arc<dyn Dial> = match link {
         LinkConfig::InProcess { child, options } => {
             let make = children.get(child.as_str()).ok_or_else(|| {
                 let known: Vec<_> = children.keys().copied().collect();
@@ -380,7 +382,27 @@ fn dial(
             connect_timeout: entry.timeout_connect,
             asking,
         })),
-    })
+    };
+    Ok(shared(entry, dial))
+}
+
+/// How the child of a mount may ask the clients that call it.
+fn asking(entry: &MountConfig, question_wait: Duration) -> Asking {
+    let roots = entry.sharing.roots.iter().map(|uri| ObjectWriter::new().string("uri", uri));
+    let roots: Vec<_> = roots.map(ObjectWriter::finish).collect();
+    let roots = (!roots.is_empty()).then(|| json::array(roots.iter().map(Raw::as_str)));
+    let asking = Asking::new(entry.name.as_str(), entry.parked_max, question_wait);
+    asking.with_roots(roots).one_at_a_time(entry.sharing.interactive)
+}
+
+/// A connection for everybody, or one for each caller or session.
+fn shared(entry: &MountConfig, dial: Arc<dyn Dial>) -> Arc<dyn Dial> {
+    let share = match entry.sharing.share {
+        config::Share::All => Share::All,
+        config::Share::Caller => Share::Caller,
+        config::Share::Session => Share::Session,
+    };
+    SharedDial::around(dial, share, entry.sharing.links_max, entry.sharing.link_idle)
 }
 
 fn http(

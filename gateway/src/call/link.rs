@@ -71,6 +71,11 @@ pub trait Link: Send + Sync + 'static {
     /// cannot be lost as such (HTTP without a stream, compiled-in children).
     fn lost(&self) -> Future<'_, String>;
 
+    /// Whether a call is open at the child, be it one that waits for its client.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// Asks for a sign of life in the child's era: `ping`, or `server/discover`.
     ///
     /// # Errors

@@ -220,6 +220,17 @@ table! {
         "whether tools with `readOnlyHint` or `idempotentHint` do no harm twice";
     PARKED_MAX = "parked_max", Kind::Count(0, 100_000), "64",
         "calls at a time that wait at this child while their clients are asked";
+    SHARE = "share", Kind::Choice(&["all", "caller", "session"]), "\"all\"",
+        "who shares a connection to the child: everybody, the calls of a caller, those of a \
+        session";
+    LINKS_MAX = "links_max", Kind::Count(1, 10_000), "16",
+        "connections beside the first where not everybody shares one";
+    LINK_IDLE = "link_idle", Kind::Time(100, 7 * DAY), "\"10m\"",
+        "without a call, after which one of these is closed";
+    INTERACTIVE = "interactive", Kind::Count(0, 1), "0",
+        "`1`: one call at a time on a connection, so that a question is known to belong to it";
+    ROOTS = "roots", Kind::Texts, "[]",
+        "`file:` URIs that a legacy child is told of when no client can be asked for its roots";
     RESULT_BYTES_MAX = "result_bytes_max", Kind::Bytes(KIB, GIB), "\"64MiB\"",
         "one message of the child";
     PAGES_MAX = "pages_max", Kind::Count(1, 100_000), "1000", "pages of one list of the child";

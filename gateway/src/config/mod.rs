@@ -28,6 +28,7 @@ mod health;
 mod link;
 mod options;
 mod shape;
+mod sharing;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use problem::{Excerpt, Origin, PROBLEMS_MAX, Problem, Problems};
 pub use reference::reference;
 pub use secret::Secret;
 pub use shape::{Glob, Shape};
+pub use sharing::{Share, Sharing};
 
 /// The embedded default: complete, commented, runs anywhere.
 pub const EMBEDDED: &str = include_str!("../../../routing.toml");

@@ -17,6 +17,7 @@ use super::link::{self, ChildKind, LinkConfig, NoKind};
 use super::quantity::{self, TIME};
 use super::reading::{At, Found, Layer, Reading};
 use super::shape::{self, Shape};
+use super::sharing::{self, Sharing};
 use super::shown::{quoted, shown};
 use super::suggest::nearest;
 use super::table::{Table, did_you_mean};
@@ -76,6 +77,8 @@ pub struct MountConfig {
     /// Calls at a time that wait at this child while their clients are asked. Default 64, from 0 to
     /// 100 000.
     pub parked_max: usize,
+    /// How its callers share the connections to it.
+    pub sharing: Sharing,
     /// Bytes of one message of the child. Default 64 MiB, from 1 KiB to 1 GiB.
     pub result_bytes_max: usize,
     /// Pages of one list of the child. Default 1000, from 1 to 100 000.
@@ -201,6 +204,7 @@ pub(super) fn policy(
         retries_floor: table.count(&RETRIES_FLOOR, reading),
         trust_annotations: table.switch(&TRUST_ANNOTATIONS, reading),
         parked_max: table.count(&PARKED_MAX, reading),
+        sharing: sharing::read(table, reading),
         result_bytes_max: table.bytes(&RESULT_BYTES_MAX, reading),
         pages_max: table.count(&PAGES_MAX, reading),
         entries_max: table.count(&ENTRIES_MAX, reading),

@@ -103,6 +103,11 @@ impl Legacy {
         }
     }
 
+    /// Whether a call is open, be it one that waits for its client.
+    pub(super) fn is_busy(&self) -> bool {
+        self.calls.is_busy()
+    }
+
     /// Pings the child. Any answer is a sign of life, an error too.
     pub(super) async fn probe(&self) -> Result<(), Fault> {
         let id = self.wire.fresh_id();

@@ -219,6 +219,14 @@ impl Peer {
         }
     }
 
+    /// Whether a call is open, be it one that waits for its client.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Self::Legacy(peer) => peer.is_busy(),
+            Self::Modern(_) => false,
+        }
+    }
+
     /// Asks for a sign of life.
     pub(super) async fn probe(&self) -> Result<(), Fault> {
         match self {

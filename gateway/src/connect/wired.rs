@@ -140,6 +140,10 @@ impl Link for WiredLink {
         Box::pin(self.cable.wire.lost())
     }
 
+    fn is_busy(&self) -> bool {
+        self.peer.is_busy()
+    }
+
     fn probe(&self) -> Future<'_, Result<(), Fault>> {
         Box::pin(self.peer.probe())
     }

@@ -17,6 +17,7 @@ mod budget;
 mod repeat;
 mod attempt;
 mod serve;
+mod links;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ use choose::Pins;
 use replica::Replica;
 
 pub use gate::Position;
+pub use links::{Share, SharedDial};
 pub use status::{State, Status};
 
 /// The policy of one mount.

@@ -20,6 +20,8 @@ pub struct Able {
     way: Way,
     capabilities: String,
     next_id: u64,
+    /// Turns of the scheduler that it lets pass before each answer.
+    pub yields: usize,
 }
 
 enum Way {
@@ -86,7 +88,7 @@ impl Able {
     }
 
     fn new(way: Way, capabilities: &str) -> Self {
-        Self { way, capabilities: capabilities.to_owned(), next_id: 0 }
+        Self { way, capabilities: capabilities.to_owned(), next_id: 0, yields: 0 }
     }
 
     /// One of each kind.
@@ -158,6 +160,9 @@ impl Able {
                     edit.finish()
                 }
             };
+            if talked.rounds > 0 {
+                pause(self.yields).await;
+            }
             let ask = self.request(method, &params);
             talked.rounds += 1;
             let answer = self.send(ask, &mut talked, &mut say).await;
@@ -188,6 +193,7 @@ impl Able {
         say: &mut impl FnMut(&str, &str) -> String,
     ) -> String {
         let own_id = self.next_id.to_string();
+        let yields = self.yields;
         match &mut self.way {
             Way::ModernHttp(http) => {
                 let mut answer = http.send(&ask).await;
@@ -200,6 +206,7 @@ impl Able {
                     let message = plain(&message);
                     match heard(&message, talked, say) {
                         Some(response) => {
+                            pause(yields).await;
                             let status = http.send(&session.of(posted(response))).await.status;
                             assert_eq!(status, 202, "an answer to a question");
                         }
@@ -218,6 +225,7 @@ impl Able {
                         return line;
                     }
                     if let Some(response) = heard(&line, talked, say) {
+                        pause(yields).await;
                         stdio.line(response).await;
                     }
                 }
@@ -233,6 +241,12 @@ impl Able {
             Way::ModernHttp(http) | Way::LegacyHttp(_, http) => http.send(&ask).await,
             _ => panic!("only over HTTP"),
         }
+    }
+}
+
+async fn pause(yields: usize) {
+    for _ in 0..yields {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -236,11 +236,7 @@ impl Stage {
             Step::Ask(_) | Step::AskAside(..) | Step::Pose(..) | Step::Withdraw => {
                 return self.question(step, asked, said, out).await;
             }
-            Step::Act(name) => {
-                let id = asked.id.clone();
-                self.witness.saw(Seen { id, ..Seen::new(What::Executed, &name) });
-                return Next::On;
-            }
+            Step::Act(name) => return self.did(asked, &name),
             Step::OrFail if said.is_accepted() => return Next::On,
             Step::OrFail => Emit::Message(result(&said.failed())),
             Step::Told => Emit::Message(result(&said.told())),
@@ -275,6 +271,13 @@ impl Stage {
         };
         send(out, emit).await;
         Next::Answered
+    }
+
+    /// Something that cannot be undone is done.
+    fn did(&self, asked: &Asked, name: &str) -> Next {
+        let id = asked.id.clone();
+        self.witness.saw(Seen { id, ..Seen::new(What::Executed, name) });
+        Next::On
     }
 
     /// A step that asks.

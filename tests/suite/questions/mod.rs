@@ -3,6 +3,9 @@
 mod pairs;
 mod states;
 mod whose;
+mod crossing;
+mod ledger;
+mod sharing_of;
 
 use harness::scripted::{Cast, Http, Play, Script, Speaks, Step};
 

@@ -133,6 +133,8 @@ async fn c116_c117_a_modern_child_gets_its_own_state_byte_for_byte_and_none_wher
             let play = child.play("", script.clone()).await;
             for mut client in Able::all(&play.running, ALL_ABILITIES).await {
                 play.director("m").script(script.clone());
+                // It is there when the child has done all that was ordered before.
+                play.director("m").seen().await;
                 let call = r#"{"name":"m_t"}"#;
                 let talked = client.talk("tools/call", call, willing).await;
                 assert_eq!(talked.asked.len(), 1, "{child:?}, {}", client.kind());

@@ -150,6 +150,13 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             retries_floor: 10,
             trust_annotations: false,
             parked_max: 64,
+            sharing: Sharing {
+                share: All,
+                links_max: 16,
+                link_idle: 600s,
+                interactive: false,
+                roots: [],
+            },
             result_bytes_max: 67108864,
             pages_max: 1000,
             entries_max: 50000,

@@ -176,6 +176,11 @@ impl OpenCalls {
         talk.go_on(parks).await
     }
 
+    /// Whether a call is open, be it one that waits for its client.
+    pub(in crate::connect) fn is_busy(&self) -> bool {
+        !self.state().open.is_empty()
+    }
+
     /// The child asks, and nothing says in which call: it is the only open one, or none.
     pub(in crate::connect) fn ask(&self, asked: Asked) {
         let only = {

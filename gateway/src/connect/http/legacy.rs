@@ -355,6 +355,10 @@ impl Link for LegacyLink {
         Box::pin(self.shared.life.lost())
     }
 
+    fn is_busy(&self) -> bool {
+        self.shared.calls.is_busy()
+    }
+
     fn probe(&self) -> Future<'_, Result<(), Fault>> {
         Box::pin(async move { self.shared.own(Method::Ping, Raw::default()).await.map(drop) })
     }
