@@ -155,8 +155,8 @@ impl Verdict {
     }
 }
 
-/// The memory of the last quarter of the samples, as a multiple of that of the second one: the first
-/// one warms up.
+/// The memory of the last quarter of the samples, as a multiple of that of the second one: the
+/// first one warms up.
 fn growth(samples: &[Sample]) -> f64 {
     let quarter = samples.len() / 4;
     let mean = |part: &[Sample]| {

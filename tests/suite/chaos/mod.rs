@@ -1,5 +1,5 @@
-//! Every fault on every kind of wire in both eras: the others answer, the sick one is named with its
-//! reason, and it is back after the fault without a client that connects anew.
+//! Every fault on every kind of wire in both eras: the others answer, the sick one is named with
+//! its reason, and it is back after the fault without a client that connects anew.
 
 mod lasting;
 mod passing;

@@ -1,5 +1,5 @@
-//! What users of gateways complain about, as tests: lost sessions and hosts that never come back, one
-//! bad server that hurts all, times that are not kept. `docs/pains.md` says which is which.
+//! What users of gateways complain about, as tests: lost sessions and hosts that never come back,
+//! one bad server that hurts all, times that are not kept. `docs/pains.md` says which is which.
 
 use futures_util::future::join_all;
 use harness::scripted::{Cast, Http, Script, Speaks, Step, What};
