@@ -63,6 +63,7 @@ const SAME_WORD: &[(&str, &str)] = &[
     ("answer.rs", "what goes back for a request, at each stage that makes it"),
     ("stdio.rs", "standard input and output, at each end"),
     ("link.rs", "the way to a child: the trait, and the keys that say where it goes"),
+    ("plan.rs", "what a reload would do: found, and shown by the program"),
     ("gateway.rs", "the assembly, and tests of its table in the configuration"),
     ("front.rs", "what faces the clients: the stage, and its configuration"),
 ];

@@ -97,6 +97,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
             origins: [],
             instructions: None,
             state: Unsaid,
+            watch: true,
             limits: Limits {
                 body_bytes_max: 16777216,
                 header_read_timeout: 10s,

@@ -89,7 +89,7 @@ fn problems_of_the_environment_say_which_variable() {
         &Given { text: FILE, environment, flags: &[] },
         expect![[r#"
         environment variable GATEWAY_GATEWAY__: gateway."": this key is not known
-          = known here: listen, admin, separator, name_max, key, hosts, origins, instructions, state, limits
+          = known here: listen, admin, separator, name_max, key, hosts, origins, instructions, state, watch, limits
 
         environment variable GATEWAY_GATEWAY__HOSTS: gateway.hosts: expected a list of texts as TOML writes it
           = set GATEWAY_GATEWAY__HOSTS=["one", "two"]
