@@ -113,6 +113,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
                 drain: 10s,
                 settle: 5s,
                 catalog_ttl: 60s,
+                starts_max: 8,
             },
         }
     "#]]
