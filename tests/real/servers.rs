@@ -1,4 +1,4 @@
-//! PostgreSQL and Redis as Debian has them, on sockets in folders of their own, ended with the test.
+//! PostgreSQL and Redis as Debian has them, on sockets in folders of their own, ended with a test.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::PathBuf;

@@ -474,13 +474,13 @@ async fn c011_a_batch_to_a_client_that_takes_no_stream_is_answered_by_an_array()
 }
 
 #[tokio::test]
-async fn c093_a_child_of_a_legacy_client_is_told_of_no_capability_that_is_not_bridged() {
+async fn c093_a_child_of_a_legacy_client_is_told_what_that_client_can_answer() {
     let gateway = start_echo(&Echo::new()).await;
     let can = r#"{"elicitation":{},"sampling":{},"roots":{"listChanged":true}}"#;
     let session = Session::open(gateway.http(), NEWEST, can).await;
     let shown = session.shown("tools/call", r#"{"name":"e_params","arguments":{}}"#).await;
-    let none = r#""io.modelcontextprotocol/clientCapabilities":{}"#;
-    assert!(shown.contains(none), "{shown}");
+    let able = r#""io.modelcontextprotocol/clientCapabilities":{"elicitation":{"form":{}},"sampling":{},"roots":{}}"#;
+    assert!(shown.contains(able), "{shown}");
 }
 
 #[tokio::test]

@@ -64,6 +64,12 @@ const SAME_WORD: &[(&str, &str)] = &[
     ("stdio.rs", "standard input and output, at each end"),
     ("link.rs", "the way to a child: the trait, and the keys that say where it goes"),
     ("plan.rs", "what a reload would do: found, and shown by the program"),
+    ("options.rs", "what a compiled-in child is told by the configuration, per child"),
+    ("prompts.rs", "the prompts of a compiled-in child"),
+    ("resources.rs", "the resources of a compiled-in child"),
+    ("rows.rs", "rows of a source, and rows of an answer of a database"),
+    ("store.rs", "what a compiled-in child keeps"),
+    ("tools.rs", "the tools of a compiled-in child"),
     ("gateway.rs", "the assembly, and tests of its table in the configuration"),
     ("front.rs", "what faces the clients: the stage, and its configuration"),
 ];

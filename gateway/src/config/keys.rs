@@ -187,7 +187,8 @@ table! {
     OPTIONS = "options", Kind::Options, "",
         "child compiled in: its own options, see `docs/children.md`; texts may be secret";
     CALLER = "caller", Kind::Choice(&["none", "meta"]), "\"none\"",
-        "`meta` tells the child who calls: principal, claims, scopes in `_meta[\"gateway/caller\"]`";
+        "`meta` tells the child who calls: principal, claims, scopes in \
+         `_meta[\"gateway/caller\"]`";
     PREFIX = "prefix", Kind::Text, "",
         "put before the child's names; `\"\"` for none; the mount's name unless given";
     ENABLED = "enabled", Kind::Switch, "true", "`false` leaves the mount out";

@@ -58,6 +58,9 @@ enum Verdict {
     Neither(Unmet),
 }
 
+/// How long after a refused handshake the answer to `server/discover` still counts.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
 /// Finds out the era and begins to speak it.
 ///
 /// # Errors
@@ -92,15 +95,24 @@ pub(super) async fn meet(
                     _ => std::future::pending().await,
                 }
             };
-            tokio::select! {
+            let mut late = pin!(late);
+            let (version, about) = tokio::select! {
                 biased;
-                peer = greet(wire, Version::NEWEST_LEGACY, events.clone(), rules) => {
+                met = greet(wire, Version::NEWEST_LEGACY, events.clone(), rules) => match met {
+                    Ok(peer) => return Ok(peer),
                     // A slow child may just have got to the first question, and died of it.
-                    let died_of_probe = wire.why_lost().is_some();
-                    peer.map_err(|unmet| Unmet { died_of_probe, ..unmet })
-                }
-                (version, about) = late => Ok(speak_modern(wire, version, *about, events).await),
-            }
+                    Err(unmet) if wire.why_lost().is_some() => {
+                        return Err(Unmet { died_of_probe: true, ..unmet });
+                    }
+                    // Or it is a modern one, whose two answers came together.
+                    Err(unmet) => match tokio::time::timeout(LATE_MAX, &mut late).await {
+                        Ok(found) => found,
+                        Err(_) => return Err(unmet),
+                    },
+                },
+                found = &mut late => found,
+            };
+            Ok(speak_modern(wire, version, *about, events).await)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A child at a prefix, with its policy: dialled, listed, watched, and called within bounds.
 //!
-//! A mount has one or several equal [`replica`]s. Each keeps itself connected (`supervise.rs`) and
+//! A mount has one or several equal replicas. Each keeps itself connected (`supervise.rs`) and
 //! reports to the mount's one `board`; a call goes to the one that `choose.rs` picks.
 
 mod status;

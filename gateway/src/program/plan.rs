@@ -1,4 +1,4 @@
-//! `gateway plan`: what a reload would do, asked of a running gateway or found in two files.
+//! `gateway plan`: what a reload would do, asked of a gateway or found in two files.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

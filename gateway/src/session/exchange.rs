@@ -183,7 +183,8 @@ impl Running {
     /// What was told before the answer goes before it.
     fn after(&mut self, answer: Step) -> Option<Step> {
         let mut before = None;
-        while let (None, Ok(notice)) = (&before, self.notices.try_recv()) {
+        while before.is_none() {
+            let Ok(notice) = self.notices.try_recv() else { break };
             before = self.write(&notice);
         }
         if let (None, Some(questions)) = (&before, &mut self.questions) {

@@ -14,8 +14,8 @@ const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 /// Between two changes of a key.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Changes a key, as another program does, until the client is told: that the gateway listens at the
-/// server shows in nothing else.
+/// Changes a key, as another program does, until the client is told: that the gateway listens at
+/// the server shows in nothing else.
 async fn change_until_told(server: &Redis, client: &mut Client) {
     let changing = async {
         for number in 0u64.. {

@@ -1,4 +1,4 @@
-//! Who calls and whether a token is good: tools that verify, and for development one that makes tokens.
+//! Who calls, and whether a token is good: tools that verify, and one to make tokens with.
 
 mod options;
 mod provider;
@@ -92,7 +92,8 @@ impl ServerHandler for Auth {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let info = Implementation::new("auth", env!("CARGO_PKG_VERSION")).with_title("Auth");
         ServerConfig::new(capabilities).with_server_info(info).with_instructions(
-            "`whoami` says who calls; `verify_token` says whether a token is good, and what it says.",
+            "`whoami` says who calls; `verify_token` says whether a token is good, and what \
+             it says.",
         )
     }
 

@@ -1,6 +1,6 @@
 //! The mathematics of tokens by ring, for the library that knows their form.
 //!
-//! The library's own providers would bring a second set of primitives, one of which has an advisory.
+//! The library's own providers would bring a second set of primitives, one with an advisory.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};

@@ -100,8 +100,8 @@ impl Auth {
 
     #[tool(
         title = "Verify a token",
-        description = "Checks signature, issuer, audience and times of a token (JWT) and returns what \
-                       it says. Nothing of a token that is not good is returned.",
+        description = "Checks signature, issuer, audience and times of a token (JWT) and returns \
+                       what it says. Nothing of a token that is not good is returned.",
         annotations(read_only_hint = true, open_world_hint = false)
     )]
     fn verify_token(
@@ -110,8 +110,8 @@ impl Auth {
     ) -> Result<Json<Good>, Fault> {
         let keys = self.keys.all();
         if keys.is_empty() {
-            let text = "no keys are configured: whoever runs the gateway sets `issuer`, `audience` and \
-                        `secret`, `public_key` or `jwks` in the options of this mount";
+            let text = "no keys are configured: whoever runs the gateway sets `issuer`, `audience` \
+                        and `secret`, `public_key` or `jwks` in the options of this mount";
             return Err(Fault::new(Code::Unconfigured, text));
         }
         let Verified { algorithm, key_id, claims } =

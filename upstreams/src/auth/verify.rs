@@ -64,8 +64,8 @@ pub(super) fn verify(token: &str, keys: &[Key], demands: &Demands) -> Result<Ver
             Err(error) => return Err(refused(&error, demands)),
         }
     }
-    let text = "the signature is not of any key that is known here: the token was made or changed by \
-                somebody else";
+    let text = "the signature is not of any key that is known here: the token was made or changed \
+                by somebody else";
     Err(Fault::new(Code::TokenBadSignature, text))
 }
 

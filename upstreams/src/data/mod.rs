@@ -91,8 +91,8 @@ impl ServerHandler for Data {
             .build();
         let info = Implementation::new("data", env!("CARGO_PKG_VERSION")).with_title("Data");
         ServerConfig::new(capabilities).with_server_info(info).with_instructions(
-            "A database: read data://tables and the schemas of the tables before you `query`; values \
-             go into `params`, never into the SQL. Beside it a key-value store.",
+            "A database: read data://tables and the schemas of the tables before you `query`; \
+             values go into `params`, never into the SQL. Beside it a key-value store.",
         )
     }
 

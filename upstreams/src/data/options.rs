@@ -86,7 +86,8 @@ impl DataOptions {
         };
         if let Some(file) = url.strip_prefix(SQLITE) {
             let file = folder.join(file);
-            return Ok(Engine::Sqlite(Sqlite::file(&file, self.writable, bounds)));
+            let sqlite = Sqlite::file(&file, self.writable, bounds).map_err(wrong)?;
+            return Ok(Engine::Sqlite(sqlite));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Postgres::new(url, self.writable, bounds).map(Engine::Postgres).map_err(wrong);

@@ -30,7 +30,10 @@ pub(super) struct Leasing<M: Manager<Error = Trouble>> {
 
 impl<M: Manager<Error = Trouble>> Leasing<M> {
     /// A pool of at most `size` connections; none is made before it is needed.
-    pub(super) fn new(opener: M, size: usize, bounds: Bounds) -> Self {
+    ///
+    /// # Errors
+    /// Where time-outs are set and no runtime keeps them, which this never leaves out.
+    pub(super) fn new(opener: M, size: usize, bounds: Bounds) -> Result<Self, Trouble> {
         let timeouts = Timeouts {
             wait: Some(bounds.pool_wait),
             create: Some(bounds.connect_wait),
@@ -41,18 +44,16 @@ impl<M: Manager<Error = Trouble>> Leasing<M> {
             .timeouts(timeouts)
             .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1);
-        // It fails only where time-outs are set and no runtime is.
-        let pool = match builder.build() {
-            Ok(pool) => pool,
-            Err(error) => unreachable!("a pool with a runtime: {error}"),
-        };
-        Self {
+        let pool = builder.build().map_err(|error| {
+            Trouble::new(Code::Connection, format!("the pool cannot be made: {error}"))
+        })?;
+        Ok(Self {
             pool,
             bounds,
             leases: AtomicU64::default(),
             exhausted: AtomicU64::default(),
             connects_failed: AtomicU64::default(),
-        }
+        })
     }
 
     /// A connection, when one is free and the database is there, or within a bounded time is again.

@@ -1,4 +1,4 @@
-//! PostgreSQL, by its URL: a pool of connections, read-only transactions, statements ended at the server.
+//! PostgreSQL, by its URL: pooled connections, read-only transactions, statements ended in time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +23,7 @@ use super::trouble::{Code, Trouble};
 const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// Beyond the statement's own time: the server ends it first, and says so.
 const SERVER_FIRST: Duration = Duration::from_millis(500);
-/// Rows that come in one go, at first and at most: a page of huge rows is noticed before it is all here.
+/// Rows that come in one go, at first and at most: a page of huge rows is noticed in time.
 const ROWS_AT_ONCE: (u64, u64) = (4, 256);
 /// What goes before a statement that reads: nothing else can be the query of a cursor.
 const CURSOR: &str = "DECLARE page NO SCROLL CURSOR FOR\n";
@@ -78,7 +78,7 @@ impl Postgres {
         config.connect_timeout(bounds.connect_wait).application_name("gateway");
         let place = place_of(&config);
         let dialer = Dialer { config, place: place.clone() };
-        let pool = Leasing::new(dialer, bounds.pool_size, bounds.clone());
+        let pool = Leasing::new(dialer, bounds.pool_size, bounds.clone())?;
         Ok(Self {
             pool,
             bounds,
@@ -104,7 +104,7 @@ impl Postgres {
 
     async fn query_once(&self, statement: &Statement, window: Window) -> Result<Page, Trouble> {
         let session = self.session().await?;
-        let client = session.client();
+        let client = session.client()?;
         let read = async {
             begin(client, READING, &self.bounds).await?;
             page(client, &self.bounds, statement, window).await
@@ -119,7 +119,7 @@ impl Postgres {
             return Err(super::read_only());
         }
         let session = self.session().await?;
-        let client = session.client();
+        let client = session.client()?;
         let changing = async {
             begin(client, WRITING, &self.bounds).await?;
             let prepared = client.prepare(&statement.sql).await.map_err(|error| said(&error))?;
@@ -173,7 +173,7 @@ impl Postgres {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Trouble> {
         let session = self.session().await?;
-        let client = session.client();
+        let client = session.client()?;
         let read = async {
             begin(client, READING, &self.bounds).await?;
             client.query(sql, params).await.map_err(|error| said(&error))
@@ -243,11 +243,10 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn client(&self) -> &Client {
-        match &self.leased {
-            Some(leased) => &leased.client,
-            None => unreachable!("a session has its connection until it ends"),
-        }
+    /// Its connection, which it has until it ends.
+    fn client(&self) -> Result<&Client, Trouble> {
+        let gone = || Trouble::new(Code::Connection, "the connection of this call is given back");
+        self.leased.as_ref().map(|leased| &leased.client).ok_or_else(gone)
     }
 
     /// Gives the connection back, unless it is not known what it does now.
@@ -255,7 +254,7 @@ impl Session<'_> {
         if let Err(Trouble { code: Code::Connection | Code::Timeout, .. }) = done {
             return done;
         }
-        let ended = timeout(FAREWELL_MAX, self.client().batch_execute("ROLLBACK")).await;
+        let ended = timeout(FAREWELL_MAX, self.client()?.batch_execute("ROLLBACK")).await;
         if matches!(ended, Ok(Ok(()))) {
             drop(self.leased.take());
         }

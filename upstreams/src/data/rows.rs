@@ -113,8 +113,8 @@ impl Filling {
 fn too_large(bytes_max: usize, window: Window) -> Trouble {
     let Window { page, page_size } = window;
     let text = format!(
-        "expected a page of at most {bytes_max} bytes, came more on page {page} of {page_size} rows: \
-         select fewer columns, shorten long values (substr), or take a smaller page_size"
+        "expected a page of at most {bytes_max} bytes, came more on page {page} of {page_size} \
+         rows: select fewer columns, shorten long values (substr), or take a smaller page_size"
     );
     Trouble::new(Code::Limited, text)
 }

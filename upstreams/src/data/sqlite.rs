@@ -69,27 +69,31 @@ impl Sqlite {
         let place = Place::Memory(format!("file:/{}?vfs=memdb", uuid::Uuid::new_v4()));
         let anchor = place.open(true, &bounds)?;
         anchor.execute_batch(SAMPLE).map_err(|error| said(&error, false))?;
-        let mut sqlite = Self::at(place, is_writable, bounds);
+        let mut sqlite = Self::at(place, is_writable, bounds)?;
         sqlite._anchor = Some(Mutex::new(anchor));
         Ok(sqlite)
     }
 
     /// A file, which is opened when it is first needed and never made.
-    pub(super) fn file(path: &Path, is_writable: bool, bounds: Bounds) -> Self {
+    ///
+    /// # Errors
+    /// When there can be no pool for it.
+    pub(super) fn file(path: &Path, is_writable: bool, bounds: Bounds) -> Result<Self, Trouble> {
         Self::at(Place::File(path.to_owned()), is_writable, bounds)
     }
 
-    fn at(place: Place, is_writable: bool, bounds: Bounds) -> Self {
+    fn at(place: Place, is_writable: bool, bounds: Bounds) -> Result<Self, Trouble> {
         let opener =
             |is_writing| Opener { place: place.clone(), is_writing, bounds: bounds.clone() };
-        Self {
-            readers: Leasing::new(opener(false), bounds.pool_size, bounds.clone()),
-            writer: is_writable.then(|| Leasing::new(opener(true), WRITERS, bounds.clone())),
+        let writer = || Leasing::new(opener(true), WRITERS, bounds.clone());
+        Ok(Self {
+            readers: Leasing::new(opener(false), bounds.pool_size, bounds.clone())?,
+            writer: is_writable.then(writer).transpose()?,
             place: place.clone(),
             bounds,
             statements: AtomicU64::default(),
             _anchor: None,
-        }
+        })
     }
 
     pub(super) async fn query(
@@ -335,7 +339,7 @@ fn permit(context: &AuthContext<'_>, is_writing: bool) -> Authorization {
         | AuthAction::AlterTable { .. }
         | AuthAction::Reindex { .. }
         | AuthAction::Analyze { .. } => is_writing,
-        // Other files, settings, temporary tables, virtual tables, transactions, and what is to come.
+        // Other files, settings, temporary and virtual tables, transactions, and what is to come.
         _ => false,
     };
     if is_permitted { Authorization::Allow } else { Authorization::Deny }

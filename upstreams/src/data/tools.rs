@@ -21,7 +21,8 @@ const PAGE_SIZE: u64 = 100;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct QueryArguments {
-    /// One statement that reads. Values go into `params`: `?` or `?1` with SQLite, `$1` with PostgreSQL.
+    /// One statement that reads. Values go into `params`: `?` or `?1` with SQLite, `$1` with
+    /// PostgreSQL.
     #[schemars(length(min = 1, max = 100_000))]
     sql: String,
     /// The values of the statement's parameters, in order.

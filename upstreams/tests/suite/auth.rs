@@ -234,7 +234,8 @@ async fn public_keys_of_every_kind_verify_and_never_serve_as_secrets() {
     let point = ec.public_key().as_ref();
     let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let set = json!({ "keys": [
-        { "kty": "EC", "crv": "P-256", "kid": "ec", "x": base64(&point[1..33]), "y": base64(&point[33..]) },
+        { "kty": "EC", "crv": "P-256", "kid": "ec",
+          "x": base64(&point[1..33]), "y": base64(&point[33..]) },
         { "kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": base64(ed.public_key().as_ref()) },
         { "kty": "oct", "kid": "short", "k": base64(b"short") },
         { "kty": "LAMP", "kid": "unknown" },
@@ -379,7 +380,8 @@ async fn who_calls_is_told_and_cannot_be_made_up() {
     let who = asked("tools/call", json!({ "name": "whoami", "arguments": {} })).await.unwrap();
     let who: Value = serde_json::from_str(&who).unwrap();
     let expected = json!({
-        "principal": "ada", "is_anonymous": false, "scopes": ["data:read"], "claims": { "sub": "ada" },
+        "principal": "ada", "is_anonymous": false,
+        "scopes": ["data:read"], "claims": { "sub": "ada" },
     });
     assert_eq!(who["structuredContent"], expected);
     let scopes = asked("resources/read", json!({ "uri": "auth://scopes" })).await.unwrap();

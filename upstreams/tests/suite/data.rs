@@ -25,8 +25,8 @@ async fn file(folder: &Path) -> Caller {
 
 #[tokio::test]
 async fn a_query_answers_with_a_page_of_rows() {
-    let sql = "SELECT id, name, id, in_stock > 0 AS there, 1.5 AS real, NULL AS none, x'00ff' AS raw \
-               FROM products WHERE category = ?1 ORDER BY id";
+    let sql = "SELECT id, name, id, in_stock > 0 AS there, 1.5 AS real, NULL AS none, \
+               x'00ff' AS raw FROM products WHERE category = ?1 ORDER BY id";
     let arguments = json!({ "sql": sql, "params": ["kitchen"], "page_size": 1 });
     let page = sample(json!({})).works("query", arguments).await;
     expect![[r#"
@@ -254,8 +254,8 @@ async fn every_bound_is_named_when_it_is_reached() {
     assert_eq!((&counted["total_is_exact"], &counted["has_next"]), (&json!(false), &json!(true)));
     let mut told = String::new();
     for sql in [
-        "SELECT i, hex(randomblob(100)) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
-         FROM n WHERE i < 100) SELECT i FROM n)",
+        "SELECT i, hex(randomblob(100)) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
+         SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n)",
         "SELECT zeroblob(100000000)",
     ] {
         told += &format!("{}\n", data.fails("query", json!({ "sql": sql })).await);

@@ -13,7 +13,7 @@ fn probe() -> Caller {
 #[tokio::test]
 async fn builtins_have_names_of_their_own() {
     let names: Vec<&str> = upstreams::builtins().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["notes", "toolbox", "data", "auth"]);
+    assert_eq!(names, ["notes", "toolbox", "main", "data", "auth"]);
 }
 
 #[tokio::test]
