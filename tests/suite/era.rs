@@ -74,16 +74,6 @@ async fn c035_a_modern_header_without_metadata_is_modern_and_malformed() {
     "#]]).await;
 }
 
-/// The official suite's own legacy clients send `Mcp-Method` beside their version.
-#[tokio::test]
-async fn a_request_whose_header_names_a_legacy_version_is_legacy() {
-    let gateway = start_echo(&Echo::new()).await;
-    let session = gateway.http().session("2025-11-25").await;
-    let ask = session.ask("ping", "{}").header("mcp-method", "ping");
-    expect![[r#"200 application/json {"jsonrpc":"2.0","id":1,"result":{}}"#]]
-        .assert_eq(&gateway.http().shown(&ask).await);
-}
-
 #[tokio::test]
 async fn c036_a_handshake_that_asks_for_a_modern_version_gets_the_newest_legacy_one() {
     let gateway = start_echo(&Echo::new()).await;
