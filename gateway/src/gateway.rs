@@ -1,6 +1,5 @@
 //! ASSEMBLY: the one file that names every stage and puts them together, in the order of a call.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use protocol::Raw;
 use protocol::json::{self, ObjectWriter};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +19,7 @@ use crate::connect::{
     UnixSettings, WebSocketDial,
 };
 use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, Reloader, report};
-use crate::listen::{self, Bounds, Guard, Mcp};
+use crate::listen::{self, Address, Bounds, Guard, Listener, Mcp, Sse};
 use crate::mount::{Mount, MountSettings, Share, SharedDial};
 use crate::route::{Mounted, Naming, Router, Rules, Shape};
 use crate::session::{Front, Seal, Settings};
@@ -49,12 +47,12 @@ pub struct Gateway {
 }
 
 /// The addresses that a gateway listens on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Listening {
     /// The MCP endpoints.
-    pub mcp: SocketAddr,
+    pub mcp: Address,
     /// The admin endpoints.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<Address>,
 }
 
 impl Gateway {
@@ -107,28 +105,34 @@ impl Gateway {
     /// A text with the address that could not be had.
     pub async fn listen(&self) -> Result<Listening, String> {
         let gateway = &self.config.gateway;
-        let mcp = listen::bind(gateway.listen).await?;
+        let place = match &gateway.listen {
+            config::Listen::Tcp(address) => Address::Tcp(*address),
+            config::Listen::Unix(path) => Address::Unix(path.clone()),
+        };
+        let mode = gateway.socket_mode;
+        let mcp = Listener::bind(&place, mode).await?;
         let admin = match gateway.admin {
-            Some(address) => Some(listen::bind(address).await?),
+            Some(address) => Some(Listener::bind(&Address::Tcp(address), mode).await?),
             None => None,
         };
-        let address = |listener: &TcpListener| {
-            listener.local_addr().map_err(|fault| format!("a listener has no address: {fault}"))
+        let at = |listener: &Listener| listener.address().clone();
+        let listening = Listening { mcp: at(&mcp), admin: admin.as_ref().map(at) };
+        let guard = |at: &Address| {
+            let ip = at.tcp().map(|at| at.ip());
+            Guard::new(ip, &gateway.hosts, &gateway.origins)
         };
-        let listening =
-            Listening { mcp: address(&mcp)?, admin: admin.as_ref().map(address).transpose()? };
-        let guard = |at: SocketAddr| Guard::new(at, &gateway.hosts, &gateway.origins);
         let service = Mcp {
             front: Arc::clone(&self.front),
-            guard: guard(listening.mcp),
+            guard: guard(&listening.mcp),
             body_bytes_max: gateway.limits.body_bytes_max,
             known: {
                 let router = Arc::clone(&self.router);
                 Arc::new(move |endpoint| router.check(endpoint))
             },
+            sse: gateway.sse.then(Sse::default),
         };
         self.serve_on(mcp, service);
-        if let (Some(listener), Some(at)) = (admin, listening.admin) {
+        if let (Some(listener), Some(at)) = (admin, &listening.admin) {
             let service = Admin {
                 reloader: Arc::clone(&self.reloader),
                 settled: self.settled.clone(),
@@ -141,11 +145,12 @@ impl Gateway {
         Ok(listening)
     }
 
-    fn serve_on(&self, listener: TcpListener, service: impl listen::Service) {
+    fn serve_on(&self, listener: Listener, service: impl listen::Service) {
         let limits = &self.config.gateway.limits;
         let bounds = Bounds {
             connections_max: limits.connections_max,
             header_read_timeout: limits.header_read_timeout,
+            write_timeout: limits.write_timeout,
             drain: limits.drain,
         };
         let stop = self.draining.clone();
@@ -365,7 +370,13 @@ fn dial(
             Arc::new(StdioDial::new(settings))
         }
         LinkConfig::Http { url, shown, headers } => {
+            let transport = match entry.transport {
+                config::Transport::Auto => connect::Transport::Auto,
+                config::Transport::Http => connect::Transport::Streamable,
+                config::Transport::Sse => connect::Transport::Sse,
+            };
             let settings = http(entry, (url, shown, headers), asking)?;
+            let settings = HttpSettings { transport, ..settings };
             Arc::new(HttpDial::new(settings).map_err(|fault| fault.text)?)
         }
         LinkConfig::WebSocket { url, shown, headers } => {
@@ -424,6 +435,7 @@ fn http(
         url: url.expose().parse().map_err(|_| bad("url"))?,
         shown: shown.to_owned(),
         headers: headers.iter().map(header).collect::<Result<_, String>>()?,
+        transport: connect::Transport::Auto,
         era: pin(entry.era),
         message_bytes_max: entry.result_bytes_max,
         connect_timeout: entry.timeout_connect,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub async fn until(what: &str, mut such: impl AsyncFnMut() -> bool) {
     soon(what, holds).await;
 }
 
+/// Stands for the address of a gateway that listens on a Unix socket.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A gateway that listens.
 pub struct Running {
     gateway: Gateway,
@@ -59,7 +62,8 @@ pub fn children<const N: usize>(all: [(&'static str, Arc<dyn InProcess>); N]) ->
 /// A gateway as `text` says, but on a free loopback port; `flags` win over the text. Comes back
 /// once every mount was reached or given up.
 pub async fn start(text: &'static str, flags: &[(&str, &str)], children: &Children) -> Running {
-    let own = [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off")];
+    let own =
+        [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off"), ("gateway.sse", "true")];
     let flags = own.iter().chain(flags);
     let sources = Sources {
         file: FileSource::Embedded(text),
@@ -71,7 +75,9 @@ pub async fn start(text: &'static str, flags: &[(&str, &str)], children: &Childr
     let gateway = Gateway::start(loaded.config, children).unwrap_or_else(|text| panic!("{text}"));
     assert!(gateway.settled(PATIENCE).await, "the mounts did not settle: {:?}", gateway.mounts());
     let listening = gateway.listen().await.unwrap_or_else(|text| panic!("{text}"));
-    Running { gateway, mcp: listening.mcp, admin: listening.admin }
+    let mcp = listening.mcp.tcp().unwrap_or(NOWHERE);
+    let admin = listening.admin.and_then(|admin| admin.tcp());
+    Running { gateway, mcp, admin }
 }
 
 /// A gateway whose one mount, `e`, is `child`.

@@ -15,7 +15,7 @@ fn slow(steps: &str, meta: &str) -> String {
 /// Asks a client of each kind with this token; what each was told, and that all were told the same.
 async fn told(gateway: &Running, steps: &str, token: &str) -> Vec<String> {
     let mut all: Vec<Vec<String>> = Vec::new();
-    for mut client in Either::all(gateway).await {
+    for mut client in Either::everywhere(gateway).await {
         let mut messages = match &mut client {
             Either::ModernHttp(http) => {
                 let ask = modern("tools/call", &slow(steps, "")).meta(TOKEN, token);
@@ -84,7 +84,7 @@ async fn c143_progress_only_rises() {
 #[tokio::test]
 async fn c144_no_token_no_progress() {
     let gateway = start_echo(&Echo::new()).await;
-    for mut client in Either::all(&gateway).await {
+    for mut client in Either::everywhere(&gateway).await {
         let messages = client.messages("tools/call", &slow("[1,2,3]", "")).await;
         assert_eq!(messages.len(), 1, "{}: {messages:?}", client.kind());
     }
@@ -165,7 +165,7 @@ async fn c138_each_kind_of_client_cancels_in_its_own_way() {
     let gateway = start_echo(&child).await;
     let wait = r#"{"name":"e_wait","arguments":{}}"#;
     let cancel = legacy("notifications/cancelled", r#"{"requestId":1}"#).without_id();
-    for (at, client) in Either::all(&gateway).await.into_iter().enumerate() {
+    for (at, client) in Either::everywhere(&gateway).await.into_iter().enumerate() {
         let (kind, begun) = (client.kind(), at + 1);
         match client {
             Either::ModernHttp(http) => {

@@ -16,6 +16,7 @@ mod http;
 mod legacy;
 mod listen;
 mod stdio;
+mod ways;
 mod cancel_progress;
 mod figures;
 #[cfg(target_os = "linux")]

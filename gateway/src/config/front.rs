@@ -10,9 +10,10 @@ use http::uri::Authority;
 use super::expand;
 use super::keys::{
     ADMIN, HOSTS, INSTRUCTIONS, KEY, Key, LIMITS_TABLE, LISTEN, NAME_MAX, ORIGINS, SEPARATOR,
-    STATE, WATCH,
+    SOCKET_MODE, SSE, STATE, WATCH,
 };
 use super::limits::{self, Limits};
+use super::link::unix_path;
 use super::reading::{At, Found, Layer, Reading};
 use super::secret::Secret;
 use super::shown::quoted;
@@ -28,8 +29,12 @@ const INSTRUCTIONS_BYTES_MAX: usize = 64 << 10;
 /// What faces the clients: addresses, names, sessions and limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayConfig {
-    /// Address and port of the endpoints. Default `127.0.0.1:8808`.
-    pub listen: SocketAddr,
+    /// Where the endpoints are. Default `127.0.0.1:8808`.
+    pub listen: Listen,
+    /// Permission bits of the Unix socket of `listen`. Default `0o600`.
+    pub socket_mode: u32,
+    /// Whether clients of 2024-11-05 are served over HTTP+SSE, too. Default false.
+    pub sse: bool,
     /// Address and port of the administration; `None` when it is `"off"`. Default
     /// `127.0.0.1:8809`.
     pub admin: Option<SocketAddr>,
@@ -68,16 +73,28 @@ pub enum State {
     Folder(PathBuf),
 }
 
+/// Where the endpoints are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
 /// Takes the gateway out of its table.
 pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig {
     let (listen, admin) = addresses(&mut table, reading);
+    let socket_mode = table.choice(&SOCKET_MODE, reading).map(|found| found.value);
+    let socket_mode = socket_mode.and_then(|mode| u32::from_str_radix(mode, 8).ok());
+    let sse = table.switch(&SSE, reading);
     let separator = table.choice(&SEPARATOR, reading);
     let name_max = table.count(&NAME_MAX, reading);
     let key = key(&mut table, reading);
     let hosts = table.texts(&HOSTS, reading);
     let hosts = hosts.into_iter().filter_map(|found| host(&found, reading)).collect::<Vec<_>>();
     if let Some(listen) = &listen
-        && listen.value.ip().is_unspecified()
+        && matches!(listen.value, Listen::Tcp(at) if at.ip().is_unspecified())
         && hosts.is_empty()
     {
         let message = "other machines can connect, but no `hosts` are allowed";
@@ -102,6 +119,8 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig
     table.close(reading);
     GatewayConfig {
         listen: listen.map_or(NOWHERE, |listen| listen.value),
+        socket_mode: socket_mode.unwrap_or(SOCKET_MODE_OWNER),
+        sse,
         admin,
         separator: separator.map_or("", |separator| separator.value).to_owned(),
         name_max,
@@ -116,19 +135,22 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> GatewayConfig
 }
 
 /// Stands for an address that could not be read, until the problem is told.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const NOWHERE: Listen = Listen::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0));
+
+/// Stands for a mode that could not be read.
+const SOCKET_MODE_OWNER: u32 = 0o600;
 
 fn addresses(
     table: &mut Table,
     reading: &mut Reading<'_>,
-) -> (Option<Found<SocketAddr>>, Option<SocketAddr>) {
+) -> (Option<Found<Listen>>, Option<SocketAddr>) {
     let listen = address_text(table, &LISTEN, reading);
-    let listen = listen.and_then(|found| address(&LISTEN, found, reading));
+    let listen = listen.and_then(|found| listen_of(found, reading));
     let admin = address_text(table, &ADMIN, reading).filter(|found| found.value != "off");
     let Some(admin) = admin else { return (listen, None) };
     let admin = address(&ADMIN, admin, reading);
     if let (Some(listen), Some(admin)) = (&listen, &admin)
-        && listen.value == admin.value
+        && listen.value == Listen::Tcp(admin.value)
         && admin.value.port() != 0
     {
         // The one that somebody wrote is the one to change.
@@ -146,6 +168,22 @@ fn addresses(
         reading.odd(&admin.at, message, "listen on 127.0.0.1, or write \"off\"");
     }
     (listen, admin.map(|admin| admin.value))
+}
+
+/// Reads where the endpoints are; the path of a socket is seen from the folder of the file.
+fn listen_of(found: Found<String>, reading: &mut Reading<'_>) -> Option<Found<Listen>> {
+    if !found.value.starts_with("unix:") {
+        let found = address(&LISTEN, found, reading)?;
+        let address = found.value;
+        return Some(found.with(Listen::Tcp(address)));
+    }
+    let Some(path) = unix_path(&found.value) else {
+        let message = format!("{} is not the path of a socket", quoted(&found.value));
+        reading.wrong(&found.at, message, "write unix:/path/of/the.sock");
+        return None;
+    };
+    let path = reading.folder.join(path);
+    Some(found.with(Listen::Unix(path)))
 }
 
 /// Takes the text of an address; a bare port is understood well enough to say what to write.

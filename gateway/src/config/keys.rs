@@ -109,7 +109,12 @@ table! {
     /// `[gateway]`
     GATEWAY:
     LISTEN = "listen", Kind::Text, "\"127.0.0.1:8808\"",
-        "address and port of the endpoints `/mcp` and `/mcp/<prefix>`; `localhost:<port>` too";
+        "address and port of the endpoints `/mcp` and `/mcp/<prefix>`; `localhost:<port>` or \
+        `unix:<path>` too";
+    SOCKET_MODE = "socket_mode", Kind::Choice(&["600", "660", "666"]), "\"600\"",
+        "who may use the Unix socket of `listen`: its owner, its group, everybody";
+    SSE = "sse", Kind::Switch, "false",
+        "whether `/sse` and `/messages` serve clients of 2024-11-05 (HTTP+SSE), too";
     ADMIN = "admin", Kind::Text, "\"127.0.0.1:8809\"",
         "address and port of `/live`, `/ready`, `/mounts`; `\"off\"` for none";
     SEPARATOR = "separator", Kind::Choice(&["_", "__", "-", "."]), "\"_\"",
@@ -140,6 +145,8 @@ table! {
         "one request of a client";
     HEADER_READ_TIMEOUT = "header_read_timeout", Kind::Time(100, 5 * MINUTE), "\"10s\"",
         "for a client to send the head of a request";
+    WRITE_TIMEOUT = "write_timeout", Kind::Time(100, HOUR), "\"30s\"",
+        "in which a client takes no byte of what is sent to it, after which it is cut off";
     CONNECTIONS_MAX = "connections_max", Kind::Count(1, 1_000_000), "4096",
         "connections of clients at a time";
     GATEWAY_CALLS_IN_FLIGHT_MAX = "calls_in_flight_max", Kind::Count(1, 1_000_000), "10000",
@@ -189,6 +196,8 @@ table! {
     CALLER = "caller", Kind::Choice(&["none", "meta"]), "\"none\"",
         "`meta` tells the child who calls: principal, claims, scopes in \
          `_meta[\"gateway/caller\"]`";
+    TRANSPORT = "transport", Kind::Choice(&["auto", "http", "sse"]), "\"auto\"",
+        "of a child at an `http:` URL: Streamable HTTP, HTTP+SSE (2024-11-05), or found out";
     PREFIX = "prefix", Kind::Text, "",
         "put before the child's names; `\"\"` for none; the mount's name unless given";
     ENABLED = "enabled", Kind::Switch, "true", "`false` leaves the mount out";

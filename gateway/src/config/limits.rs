@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::keys::{
     BODY_BYTES_MAX, CATALOG_TTL, CONNECTIONS_MAX, DRAIN, GATEWAY_CALLS_IN_FLIGHT_MAX,
     HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, QUESTION_WAIT, ROUNDS_MAX,
-    SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_MAX, SETTLE, STARTS_MAX,
+    SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_MAX, SETTLE, STARTS_MAX, WRITE_TIMEOUT,
 };
 use super::quantity;
 use super::reading::Reading;
@@ -18,6 +18,9 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Time for a client to send the head of a request. Default 10 s, from 100 ms to 5 min.
     pub header_read_timeout: Duration,
+    /// Time in which a client takes no byte of what is sent to it, after which its connection is
+    /// closed. Default 30 s, from 100 ms to 1 h.
+    pub write_timeout: Duration,
     /// Connections of clients at a time. Default 4096, from 1 to 1 000 000.
     pub connections_max: usize,
     /// Calls at a time, of all clients together. Default 10 000, from 1 to 1 000 000.
@@ -55,6 +58,7 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> Limits {
     let limits = Limits {
         body_bytes_max: table.bytes(&BODY_BYTES_MAX, reading),
         header_read_timeout: time(&mut table, &HEADER_READ_TIMEOUT, reading),
+        write_timeout: time(&mut table, &WRITE_TIMEOUT, reading),
         connections_max: table.count(&CONNECTIONS_MAX, reading),
         calls_in_flight_max: table.count(&GATEWAY_CALLS_IN_FLIGHT_MAX, reading),
         sessions_max: table.count(&SESSIONS_MAX, reading),

@@ -48,11 +48,11 @@ use path::KeyPath;
 use reading::{At, Found, Layer, Reading};
 use table::Table;
 
-pub use front::{GatewayConfig, State};
+pub use front::{GatewayConfig, Listen, State};
 pub use health::Health;
 pub use limits::Limits;
 pub use link::LinkConfig;
-pub use mount::{EraPin, MountConfig, Resources};
+pub use mount::{EraPin, MountConfig, Resources, Transport};
 pub use problem::{Excerpt, Origin, PROBLEMS_MAX, Problem, Problems};
 pub use reference::reference;
 pub use secret::Secret;

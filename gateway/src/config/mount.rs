@@ -11,7 +11,7 @@ use super::keys::{
     BYTES_IN_FLIGHT_MAX, CALLER, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED, ENTRIES_MAX, ERA,
     MOUNT, PAGES_MAX, PARKED_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES,
     RESULT_BYTES_MAX, RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT,
-    TIMEOUT_MAX, TIMEOUT_START, TOOLS, TRUST_ANNOTATIONS,
+    TIMEOUT_MAX, TIMEOUT_START, TOOLS, TRANSPORT, TRUST_ANNOTATIONS,
 };
 use super::link::{self, ChildKind, LinkConfig, NoKind};
 use super::quantity::{self, TIME};
@@ -43,6 +43,8 @@ pub struct MountConfig {
     pub replicas: Vec<LinkConfig>,
     /// Whether the child is told in the metadata who calls. Default not.
     pub tells_caller: bool,
+    /// The transport of a child at an `http:` URL. Default found out.
+    pub transport: Transport,
     /// The era of the child. Default found out.
     pub era: EraPin,
     /// A call ends after so long without progress. Default 60 s, from 1 ms to 1 d.
@@ -105,6 +107,18 @@ pub enum EraPin {
     Legacy,
     /// Stateless.
     Modern,
+}
+
+/// The transport of a child at an `http:` URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Found out when the child is first reached.
+    #[default]
+    Auto,
+    /// Streamable HTTP.
+    Http,
+    /// HTTP+SSE, of 2024-11-05.
+    Sse,
 }
 
 /// What happens to the URIs of a child's resources.
@@ -185,6 +199,11 @@ pub(super) fn policy(
         link,
         replicas: Vec::new(),
         tells_caller: table.choice(&CALLER, reading).is_some_and(|found| found.value == "meta"),
+        transport: match table.choice(&TRANSPORT, reading).map(|found| found.value) {
+            Some("http") => Transport::Http,
+            Some("sse") => Transport::Sse,
+            _ => Transport::Auto,
+        },
         era: match era {
             Some("legacy") => EraPin::Legacy,
             Some("modern") => EraPin::Modern,

@@ -27,7 +27,7 @@ mod websocket;
 mod scripted;
 
 pub use self::asking::Asking;
-pub use self::http::{HttpDial, HttpSettings};
+pub use self::http::{HttpDial, HttpSettings, Transport};
 pub use custody::{adopt_orphans, warden_if_asked};
 pub use in_process::InProcessDial;
 pub use pin::EraPin;

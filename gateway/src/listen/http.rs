@@ -1,21 +1,21 @@
 //! The accept loop: connections within bounds, each served by hyper, drained in order.
 
-use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::body::{self, Body};
+use super::socket::{Listener, Patient};
 use crate::call::Future;
 
 /// The pause after the system refused a new connection (out of file descriptors).
@@ -29,6 +29,8 @@ pub struct Bounds {
     /// The longest wait for the head of a request, which is also how long an idle connection is
     /// kept.
     pub header_read_timeout: Duration,
+    /// The longest that a client may take no bytes while some are sent to it.
+    pub write_timeout: Duration,
     /// The longest wait for requests under way at drain.
     pub drain: Duration,
 }
@@ -42,25 +44,28 @@ pub trait Service: Send + Sync + 'static {
     ) -> Future<'static, http::Response<Body>>;
 }
 
-/// Opens the listening socket.
-///
-/// # Errors
-/// A text with the address and what to do.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|fault| {
-        format!("cannot listen on {address}: {fault}; is another program on that port?")
-    })
+/// What a connection stands on, and what it is upgraded to as well.
+#[derive(Clone)]
+pub(super) struct Ground {
+    /// Its place among the connections.
+    _place: Arc<OwnedSemaphorePermit>,
+    /// The listener stops.
+    pub(super) stop: CancellationToken,
+    /// How long what is under way may take then.
+    pub(super) drain: Duration,
+    /// What runs beside it is waited for, too.
+    pub(super) tasks: TaskTracker,
 }
 
 /// Accepts connections until `stop`, then waits for the requests under way within the bound.
 pub async fn serve<S: Service>(
-    listener: TcpListener,
+    listener: Listener,
     service: Arc<S>,
     bounds: Bounds,
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections_max));
-    let graceful = GracefulShutdown::new();
+    let tasks = TaskTracker::new();
     loop {
         let place = tokio::select! {
             () = stop.cancelled() => break,
@@ -70,35 +75,49 @@ pub async fn serve<S: Service>(
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, _) = match accepted {
-            Ok(accepted) => accepted,
-            Err(fault) => {
+        let (stream, place) = match (accepted, place) {
+            (Ok(stream), Ok(place)) => (stream, Arc::new(place)),
+            (Err(fault), _) => {
                 tracing::warn!(%fault, "a connection was not accepted");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
+            (_, Err(_closed)) => break,
         };
-        let connection = connection(stream, Arc::clone(&service), &bounds);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            let _place = place;
-            if let Err(fault) = connection.await {
+        let (stop, tasks) = (stop.clone(), tasks.clone());
+        let ground = Ground { _place: place, stop, drain: bounds.drain, tasks: tasks.clone() };
+        let stream = Patient::new(stream, bounds.write_timeout);
+        let stopped = ground.stop.clone();
+        let head_wait = bounds.header_read_timeout;
+        let connection = connection(stream, Arc::clone(&service), head_wait, ground);
+        tasks.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopped.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(fault) = ended {
                 tracing::debug!(%fault, "a connection ended early");
             }
         });
     }
     drop(listener);
-    if timeout(bounds.drain, graceful.shutdown()).await.is_err() {
+    tasks.close();
+    if timeout(bounds.drain, tasks.wait()).await.is_err() {
         tracing::warn!(drain = ?bounds.drain, "connections were still open after the drain");
     }
 }
 
 fn connection<S: Service>(
-    stream: TcpStream,
+    stream: Patient,
     service: Arc<S>,
-    bounds: &Bounds,
-) -> hyper::server::conn::http1::Connection<
-    TokioIo<TcpStream>,
+    head_wait: Duration,
+    ground: Ground,
+) -> hyper::server::conn::http1::UpgradeableConnection<
+    TokioIo<Patient>,
     impl hyper::service::HttpService<
         Incoming,
         ResBody = Body,
@@ -106,11 +125,8 @@ fn connection<S: Service>(
         Future: Send,
     > + use<S>,
 > {
-    // Small answers must not wait for more to send.
-    if let Err(fault) = stream.set_nodelay(true) {
-        tracing::debug!(%fault, "no TCP_NODELAY");
-    }
-    let answer = tower::service_fn(move |request| {
+    let answer = tower::service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(ground.clone());
         let answering = Arc::clone(&service).answer(request);
         async move { Ok::<_, std::convert::Infallible>(answering.await) }
     });
@@ -126,6 +142,7 @@ fn connection<S: Service>(
         .service(stack);
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.header_read_timeout)
+        .header_read_timeout(head_wait)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(stack))
+        .with_upgrades()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
@@ -14,7 +15,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::body::{self, Body, Unread};
 use super::guard::Guard;
-use super::http::Service;
+use super::http::{Ground, Service};
+use super::sse::{self, Sse};
+use super::websocket;
 use crate::call::{Endpoint, Future, Principal};
 use crate::session::{Arrival, Exchange, Front, Head, Outcome, Step};
 
@@ -38,6 +41,8 @@ pub struct Mcp {
     pub body_bytes_max: usize,
     /// Whether there is such an endpoint now; the text says which there are.
     pub known: Known,
+    /// The two endpoints of 2024-11-05, where they are switched on.
+    pub sse: Option<Sse>,
 }
 
 impl Service for Mcp {
@@ -51,19 +56,32 @@ impl Mcp {
         if let Err(text) = self.guard.check(request.headers()) {
             return refuse(403, error::INVALID_REQUEST, &text);
         }
-        let Some(endpoint) = endpoint(request.uri().path()) else {
+        let principal = Principal::anonymous();
+        let path = request.uri().path();
+        if let Some(sse) = self.sse.as_ref().filter(|_| path == sse::POST_PATH) {
+            return sse.post(&principal, request, self.body_bytes_max).await;
+        }
+        let paired = endpoint_below(sse::STREAM_PATH, path).zip(self.sse.as_ref());
+        let at_mcp = endpoint_below("/mcp", path);
+        let found = paired.as_ref().map(|(endpoint, _)| endpoint).or(at_mcp.as_ref());
+        let Some(endpoint) = found.cloned() else {
             let text = "there is nothing here; the endpoints are /mcp and /mcp/<prefix>";
             return refuse(404, error::INVALID_REQUEST, text);
         };
         if let Err(text) = (self.known)(&endpoint) {
             return refuse(404, error::INVALID_REQUEST, &text);
         }
-        let arrival = Arrival {
-            endpoint,
-            principal: Principal::anonymous(),
-            grant: Arc::default(),
-            head: Some(head(request.headers())),
-        };
+        let grant = Arc::default();
+        if let Some((_, sse)) = paired {
+            let arrival = Arrival { endpoint, principal, grant, head: None };
+            let stop = ground(&request).map(|ground| ground.stop).unwrap_or_default();
+            return sse.stream(&self.front, arrival, &request, stop);
+        }
+        if websocket::is_wanted(request.headers()) {
+            return self.upgrade(Arrival { endpoint, principal, grant, head: None }, request);
+        }
+        let head = Some(head(request.headers()));
+        let arrival = Arrival { endpoint, principal, grant, head };
         match *request.method() {
             Method::POST => self.post(&arrival, request).await,
             Method::GET => self.get(&arrival, request.headers()),
@@ -72,27 +90,28 @@ impl Mcp {
         }
     }
 
-    async fn post(&self, arrival: &Arrival, request: Request<Incoming>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
-            let text = "Content-Type: expected application/json";
-            return refuse(415, error::INVALID_REQUEST, text);
+    /// Makes a WebSocket of the connection.
+    fn upgrade(&self, arrival: Arrival, mut request: Request<Incoming>) -> Response<Body> {
+        let Some(ground) = ground(&request) else {
+            let text = "this connection cannot become a WebSocket";
+            return refuse(426, error::INVALID_REQUEST, text);
+        };
+        match websocket::agree(&mut request) {
+            Ok((upgrade, answer)) => {
+                let (front, max) = (Arc::clone(&self.front), self.body_bytes_max);
+                let tasks = ground.tasks.clone();
+                // The tracker of the listener owns it, and its stop ends it.
+                drop(tasks.spawn(websocket::serve(upgrade, front, arrival, max, ground)));
+                answer
+            }
+            Err(refusal) => *refusal,
         }
-        let read = timeout(BODY_WAIT, body::read(body, self.body_bytes_max)).await;
-        let bytes = match read.unwrap_or(Err(Unread::TooLate)) {
-            Ok(bytes) => bytes,
-            Err(Unread::TooLate) => {
-                let text = format!("the body did not come within {} s", BODY_WAIT.as_secs());
-                return refuse(408, error::INVALID_REQUEST, &text);
-            }
-            Err(Unread::TooLong) => {
-                let max = self.body_bytes_max;
-                let text = format!("the body is longer than {max} bytes, which is the limit here");
-                return refuse(413, error::INVALID_REQUEST, &text);
-            }
-            Err(Unread::Broken) => {
-                return refuse(400, error::PARSE_ERROR, "the body ended early");
-            }
+    }
+
+    async fn post(&self, arrival: &Arrival, request: Request<Incoming>) -> Response<Body> {
+        let (parts, bytes) = match message(request, self.body_bytes_max).await {
+            Ok(message) => message,
+            Err(refusal) => return *refusal,
         };
         let accepts = Accepts::read(&parts.headers);
         match self.front.post(arrival, bytes) {
@@ -132,6 +151,42 @@ impl Mcp {
                 }))
             }
         }
+    }
+}
+
+/// What the connection of a request stands on.
+fn ground(request: &Request<Incoming>) -> Option<Ground> {
+    request.extensions().get::<Ground>().cloned()
+}
+
+/// Reads the message that a request brings.
+///
+/// # Errors
+/// The answer that says why there is none.
+pub(super) async fn message(
+    request: Request<Incoming>,
+    bytes_max: usize,
+) -> Result<(Parts, Bytes), Box<Response<Body>>> {
+    let (parts, body) = request.into_parts();
+    let refuse = |status, text: &str| {
+        let code = if status == 400 { error::PARSE_ERROR } else { error::INVALID_REQUEST };
+        Err(Box::new(refuse(status, code, text)))
+    };
+    if !is_json(&parts.headers) {
+        return refuse(415, "Content-Type: expected application/json");
+    }
+    let read = timeout(BODY_WAIT, body::read(body, bytes_max)).await;
+    match read.unwrap_or(Err(Unread::TooLate)) {
+        Ok(bytes) => Ok((parts, bytes)),
+        Err(Unread::TooLate) => {
+            refuse(408, &format!("the body did not come within {} s", BODY_WAIT.as_secs()))
+        }
+        Err(Unread::TooLong) => {
+            let text =
+                format!("the body is longer than {bytes_max} bytes, which is the limit here");
+            refuse(413, &text)
+        }
+        Err(Unread::Broken) => refuse(400, "the body ended early"),
     }
 }
 
@@ -192,7 +247,7 @@ async fn whole(mut exchange: Exchange) -> Response<Body> {
     }
 }
 
-fn ticks() -> tokio::time::Interval {
+pub(super) fn ticks() -> tokio::time::Interval {
     let mut ticks = interval(KEEP_ALIVE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
@@ -201,13 +256,13 @@ fn ticks() -> tokio::time::Interval {
 
 /// What the client takes; everything when it does not say.
 #[derive(Clone, Copy)]
-struct Accepts {
+pub(super) struct Accepts {
     json: bool,
-    events: bool,
+    pub(super) events: bool,
 }
 
 impl Accepts {
-    fn read(headers: &HeaderMap) -> Self {
+    pub(super) fn read(headers: &HeaderMap) -> Self {
         let mut accepts = Self { json: false, events: false };
         let mut said = false;
         for value in headers.get_all(ACCEPT) {
@@ -231,11 +286,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn endpoint(path: &str) -> Option<Endpoint> {
+/// The endpoint of a path at or below `root`.
+fn endpoint_below(root: &str, path: &str) -> Option<Endpoint> {
     if path.len() > PATH_BYTES_MAX {
         return None;
     }
-    let rest = path.strip_prefix("/mcp")?;
+    let rest = path.strip_prefix(root)?;
     let rest = rest.trim_end_matches('/');
     if rest.is_empty() {
         return Some(Endpoint::Merged);
@@ -264,7 +320,7 @@ fn head(headers: &HeaderMap) -> Head {
     }
 }
 
-fn refuse(status: u16, code: i64, text: &str) -> Response<Body> {
+pub(super) fn refuse(status: u16, code: i64, text: &str) -> Response<Body> {
     let body: Bytes = envelope::error(None, &ErrorObject::new(code, text));
     not_allowed_as_such(body::full(status, "application/json", body))
 }

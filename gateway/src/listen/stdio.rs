@@ -4,20 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::{ErrorObject, envelope, error};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use super::channel::{Channel, MESSAGES_QUEUED_MAX};
 use crate::call::{Endpoint, Principal};
-use crate::session::{Arrival, Duplex, Exchange, Front, Outcome, Step};
+use crate::session::{Arrival, Front};
 
-/// Messages that may wait for a client that does not read.
-const LINES_QUEUED_MAX: usize = 1024;
-/// Requests of one client that may be unanswered; its next line is read when one is answered.
-const UNANSWERED_MAX: usize = 4096;
 /// How long answers under way are waited for after the input has ended, so that a script which
 /// pipes its requests in gets them.
 const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(1);
@@ -37,52 +32,31 @@ pub async fn serve_stdio(
         grant: Arc::default(),
         head: None,
     };
-    let duplex = Duplex::new(front, arrival);
-    let (lines, queue) = mpsc::channel(LINES_QUEUED_MAX);
+    let (channel, queue) = Channel::open(front, arrival);
     let mut writing = tokio::spawn(write(queue, output));
-    let standing = tokio::spawn(stand(duplex.stream(), lines.clone()));
-    let tasks = TaskTracker::new();
-    let unanswered = Arc::new(Semaphore::new(UNANSWERED_MAX));
     let mut input = BufReader::new(input);
     loop {
         let line = async {
-            let place = Arc::clone(&unanswered).acquire_owned().await;
+            let place = channel.place().await;
             (place, read_line(&mut input, line_bytes_max).await)
         };
         let (place, line) = tokio::select! {
             () = stop.cancelled() => break,
             line = line => line,
         };
-        let answers = lines.clone();
         match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => {}
-            Line::Whole(line) => {
-                if let Outcome::Answered { exchange, .. } = duplex.take(line) {
-                    tasks.spawn(async move {
-                        let _place = place;
-                        answer(exchange, answers).await;
-                    });
-                }
-            }
+            Line::Whole(line) => channel.take(place, line),
             Line::TooLong => {
-                tasks.spawn(async move {
-                    let _place = place;
-                    refuse_long(line_bytes_max, answers).await;
-                });
+                let max = line_bytes_max;
+                let text = format!("the line is longer than {max} bytes, which is the limit here");
+                channel.refuse(place, text);
             }
             Line::End => break,
         }
     }
-    tasks.close();
-    if !stop.is_cancelled() {
-        // Those that are later than this are cancelled.
-        let _late = timeout(LAST_ANSWERS_WAIT, tasks.wait()).await;
-    }
-    duplex.end();
-    // A client that does not read must not keep the gateway.
-    let _stuck = timeout(LAST_ANSWERS_WAIT, tasks.wait()).await;
-    standing.abort();
-    drop(lines);
+    let wait = if stop.is_cancelled() { Duration::ZERO } else { LAST_ANSWERS_WAIT };
+    channel.end(wait).await;
     // The writer ends when the last line is out, or the client closed its side.
     if timeout(LAST_ANSWERS_WAIT, &mut writing).await.is_err() {
         writing.abort();
@@ -124,33 +98,9 @@ async fn read_line(input: &mut (impl AsyncBufRead + Unpin), max: usize) -> Line 
     }
 }
 
-async fn refuse_long(max: usize, lines: mpsc::Sender<Bytes>) {
-    let text = format!("the line is longer than {max} bytes, which is the limit here");
-    let error = ErrorObject::new(error::INVALID_REQUEST, text);
-    // A client that left needs no answer.
-    let _left = lines.send(envelope::error(None, &error)).await;
-}
-
-async fn answer(mut exchange: Exchange, lines: mpsc::Sender<Bytes>) {
-    while let Some(step) = exchange.next().await {
-        let (Step::Notice(message) | Step::Last { body: message, .. }) = step;
-        if lines.send(message).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn stand(mut stream: crate::session::Stream, lines: mpsc::Sender<Bytes>) {
-    while let Some(message) = stream.next().await {
-        if lines.send(message).await.is_err() {
-            return;
-        }
-    }
-}
-
 async fn write(mut queue: mpsc::Receiver<Bytes>, mut output: impl AsyncWrite + Unpin) {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, LINES_QUEUED_MAX).await > 0 {
+    while queue.recv_many(&mut batch, MESSAGES_QUEUED_MAX).await > 0 {
         let mut out = Vec::new();
         for message in batch.drain(..) {
             // A message may have line ends between its tokens; on this transport it must not.

@@ -53,17 +53,19 @@ pub(super) async fn run(args: &RunArgs) -> End {
             return End::Failed(text);
         }
     };
-    say(&endpoints(&gateway, listening));
+    say(&endpoints(&gateway, &listening));
     let settle = gateway.config().gateway.limits.settle;
     tokio::select! {
         () = stop.cancelled() => {}
         _settled = gateway.settled(settle) => {
             say(&format!("\n{}\n", mounts(&gateway.mounts())));
-            say(&format!(
-                "connect a client, for example:\n  claude mcp add --transport http gateway \
-                 http://{}/mcp\nCtrl-C stops.",
-                listening.mcp
-            ));
+            let example = listening.mcp.tcp().map(|at| {
+                format!(
+                    "connect a client, for example:\n  claude mcp add --transport http gateway \
+                     http://{at}/mcp\n"
+                )
+            });
+            say(&format!("{}Ctrl-C stops.", example.unwrap_or_default()));
         }
     }
     until_stopped(&gateway, hangup, &stop).await;
@@ -115,18 +117,18 @@ fn state_folder() -> Option<PathBuf> {
     Some(state?.join("gateway"))
 }
 
-fn endpoints(gateway: &Gateway, listening: Listening) -> String {
+fn endpoints(gateway: &Gateway, listening: &Listening) -> String {
     let from = match &gateway.config().source {
         Source::File(path) => path.display().to_string(),
         Source::Embedded => "the built-in routing.toml".to_owned(),
     };
     let mut text = format!(
-        "gateway {} with {from}\nendpoint   http://{}/mcp",
+        "gateway {} with {from}\nendpoint   {}/mcp",
         env!("CARGO_PKG_VERSION"),
         listening.mcp
     );
-    if let Some(admin) = listening.admin {
-        text.push_str(&format!("\nadmin      http://{admin}/mounts"));
+    if let Some(admin) = &listening.admin {
+        text.push_str(&format!("\nadmin      {admin}/mounts"));
     }
     text
 }

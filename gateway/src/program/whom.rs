@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway::Gateway;
 use gateway::call::{Backchannel, BoxServe, Call, Caller, Dial, Fault, Link, Notice, Reply, Serve};
-use gateway::connect::{Asking, EraPin, HttpDial, HttpSettings};
+use gateway::connect::{Asking, EraPin, HttpDial, HttpSettings, Transport};
 use protocol::json::{Members, ObjectWriter, elements, quoted};
 use protocol::{Method, Raw};
 use tokio::sync::mpsc;
@@ -50,6 +50,7 @@ impl Whom {
             })?,
             shown: url.clone(),
             headers: Vec::new(),
+            transport: Transport::Auto,
             era: EraPin::Auto,
             message_bytes_max: ANSWER_BYTES_MAX,
             connect_timeout: CONNECT_WAIT,

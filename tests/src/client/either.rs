@@ -1,4 +1,4 @@
-//! One client for both eras and both transports, so that one list of requests runs on all four.
+//! One client for both eras and all transports, so that one list of requests runs on each.
 
 use expect_test::Expect;
 
@@ -37,13 +37,25 @@ impl Either {
         ]
     }
 
+    /// One of each on every transport: WebSocket and HTTP+SSE are two-way channels, too.
+    pub async fn everywhere(gateway: &Running) -> Vec<Self> {
+        let mut all: Vec<Self> = Self::all(gateway).await.into();
+        let mut socket = Stdio::web_socket(gateway.http()).await;
+        socket.handshake(LEGACY).await;
+        let mut sse = Stdio::sse(gateway.http()).await;
+        sse.handshake("2024-11-05").await;
+        all.push(Self::ModernStdio(Stdio::web_socket(gateway.http()).await));
+        all.extend([Self::LegacyStdio(socket), Self::LegacyStdio(sse)]);
+        all
+    }
+
     /// What kind it is.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> String {
         match self {
-            Self::ModernHttp(_) => "modern over HTTP",
-            Self::LegacyHttp(_) => "legacy over HTTP",
-            Self::ModernStdio(_) => "modern over stdio",
-            Self::LegacyStdio(_) => "legacy over stdio",
+            Self::ModernHttp(_) => "modern over HTTP".to_owned(),
+            Self::LegacyHttp(_) => "legacy over HTTP".to_owned(),
+            Self::ModernStdio(channel) => format!("modern over {}", channel.way),
+            Self::LegacyStdio(channel) => format!("legacy over {}", channel.way),
         }
     }
 
@@ -83,8 +95,8 @@ async fn lines(stdio: &mut Stdio, message: bytes::Bytes) -> Vec<String> {
 
 /// Asks the same of a client of each kind, who must all get the same.
 pub async fn check_all(gateway: &Running, method: &str, params: &str, expected: Expect) {
-    let mut before: Option<(&str, String)> = None;
-    for mut client in Either::all(gateway).await {
+    let mut before: Option<(String, String)> = None;
+    for mut client in Either::everywhere(gateway).await {
         let now = client.essence(method, params).await;
         if let Some((kind, before)) = &before {
             assert_eq!(before, &now, "{kind} first, {} second: {method} {params}", client.kind());

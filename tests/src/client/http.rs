@@ -1,6 +1,7 @@
 //! A raw HTTP client: one connection a request, so that leaving it is leaving that request.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use bytes::Bytes;
 use expect_test::Expect;
@@ -9,8 +10,8 @@ use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ask::Ask;
@@ -21,7 +22,13 @@ use crate::start::soon;
 /// A client of one address.
 #[derive(Clone, Copy, Debug)]
 pub struct Http {
-    address: SocketAddr,
+    address: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Tcp(SocketAddr),
+    Unix(&'static Path),
 }
 
 /// An answer whose head is there. Dropping it closes the connection.
@@ -55,12 +62,20 @@ pub async fn check_rows<L: AsRef<str>>(http: &Http, rows: &[(L, Ask)], expected:
 impl Http {
     /// A client of `address`.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address }
+        Self { address: Place::Tcp(address) }
+    }
+
+    /// A client of a Unix socket.
+    pub fn unix(path: &'static Path) -> Self {
+        Self { address: Place::Unix(path) }
     }
 
     /// The address, as `Host` says it.
     pub fn host(&self) -> String {
-        self.address.to_string()
+        match self.address {
+            Place::Tcp(address) => address.to_string(),
+            Place::Unix(_) => "localhost".to_owned(),
+        }
     }
 
     /// Sends a request and comes back with the head of the answer.
@@ -69,7 +84,23 @@ impl Http {
     }
 
     async fn send_whenever(&self, ask: &Ask) -> Answer {
-        let stream = TcpStream::connect(self.address).await.expect("the gateway listens");
+        match self.address {
+            Place::Tcp(address) => {
+                let stream = TcpStream::connect(address).await.expect("the gateway listens");
+                self.send_on(stream, ask).await
+            }
+            Place::Unix(path) => {
+                let stream = UnixStream::connect(path).await.expect("the gateway listens");
+                self.send_on(stream, ask).await
+            }
+        }
+    }
+
+    async fn send_on(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        ask: &Ask,
+    ) -> Answer {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.expect("a connection");
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -118,7 +149,7 @@ impl Http {
 
     /// Sends exactly these bytes and shows all that comes until the gateway closes.
     pub async fn bytes(&self, request: impl AsRef<[u8]>) -> String {
-        let mut stream = TcpStream::connect(self.address).await.expect("the gateway listens");
+        let mut stream = TcpStream::connect(self.host()).await.expect("the gateway listens");
         // A gateway that refuses early may close before it has read all.
         let _refused = stream.write_all(request.as_ref()).await;
         let mut all = Vec::new();

@@ -3,6 +3,7 @@
 mod ask;
 mod http;
 mod session;
+mod bridge;
 mod stdio;
 mod shown;
 mod either;
@@ -10,6 +11,7 @@ mod able;
 
 pub use able::{ALL_ABILITIES, Able, Talked, response};
 pub use ask::{Ask, MODERN, legacy, modern, posted};
+pub use bridge::{frames, web_socket};
 pub use either::{Either, check_all};
 pub use http::{Answer, Http, check, check_rows};
 pub use session::{Session, initialize};

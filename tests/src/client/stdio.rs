@@ -7,6 +7,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::Ask;
+use super::bridge;
+use super::http::Http;
 use super::session::initialize;
 use super::shown::masked;
 use crate::start::soon;
@@ -20,6 +22,8 @@ pub struct Stdio {
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
     serving: JoinHandle<()>,
     stop: CancellationToken,
+    /// What carries it.
+    pub way: &'static str,
 }
 
 impl Stdio {
@@ -29,9 +33,38 @@ impl Stdio {
         let stop = CancellationToken::new();
         let (from, to) = split(there);
         let serving = tokio::spawn(gateway.serve_stream(from, to, stop.clone()));
+        Self::of("stdio", here, serving, stop)
+    }
+
+    /// A channel over WebSocket, at the merged endpoint.
+    pub async fn web_socket(http: Http) -> Self {
+        let (here, there) = duplex(PIPE_BYTES);
+        let stop = CancellationToken::new();
+        let socket = bridge::web_socket(&http).await;
+        let serving = tokio::spawn(bridge::frames(socket, there, stop.clone()));
+        Self::of("WebSocket", here, serving, stop)
+    }
+
+    /// A channel over HTTP+SSE, to all mounts.
+    pub async fn sse(http: Http) -> Self {
+        let (here, there) = duplex(PIPE_BYTES);
+        let stop = CancellationToken::new();
+        let mut stream = http.send(&Ask::bare("GET").at("/sse")).await;
+        assert_eq!(stream.status, 200, "GET /sse");
+        let place = bridge::place(&mut stream).await;
+        let serving = tokio::spawn(bridge::posts(http, stream, place, there, stop.clone()));
+        Self::of("HTTP+SSE", here, serving, stop)
+    }
+
+    fn of(
+        way: &'static str,
+        here: DuplexStream,
+        serving: JoinHandle<()>,
+        stop: CancellationToken,
+    ) -> Self {
         let (output, input) = split(here);
         let output = BufReader::new(output).lines();
-        Self { input: Some(input), output, serving, stop }
+        Self { input: Some(input), output, serving, stop, way }
     }
 
     /// Writes exactly this and a line end.

@@ -12,6 +12,7 @@ use protocol::json::{self, Members};
 use super::director::Director;
 use super::http::HttpChild;
 use super::in_process::InProcessChild;
+use super::paired::PairedChild;
 use super::process::ProcessChild;
 use super::script::Script;
 use super::socket::SocketChild;
@@ -87,6 +88,15 @@ impl Cast {
     /// With a child over WebSocket.
     pub async fn web_socket(mut self, name: &str, keys: &str, script: Script) -> Self {
         let (child, director) = SocketChild::web(script).await;
+        self.directors.insert(name.to_owned(), director);
+        let keys = format!("{}{keys}", child.mount());
+        self.alive.push(Box::new(child));
+        self.mount(name, &keys)
+    }
+
+    /// With a child over HTTP+SSE.
+    pub async fn paired(mut self, name: &str, keys: &str, script: Script) -> Self {
+        let (child, director) = PairedChild::new(script).await;
         self.directors.insert(name.to_owned(), director);
         let keys = format!("{}{keys}", child.mount());
         self.alive.push(Box::new(child));

@@ -15,12 +15,14 @@ mod stdio;
 mod socket;
 mod process;
 mod http;
+mod paired;
 mod cast;
 
 pub use cast::{Cast, Play, at, elements, member, string};
 pub use director::{Director, Order, Plug};
 pub use http::HttpChild;
 pub use in_process::InProcessChild;
+pub use paired::PairedChild;
 pub use process::ProcessChild;
 pub use script::{Catalog, Http, Paging, Script, Speaks, Step};
 pub use seen::{Seen, What};

@@ -3,9 +3,9 @@
 use harness::scripted::{Step, What};
 use harness::start::soon;
 
-use super::Wire::{InProcess, LegacyEvents, LegacyHttp, LegacyWebSocket};
+use super::Wire::{InProcess, LegacyEvents, LegacyHttp, LegacyPaired, LegacyWebSocket};
 use super::Wire::{ModernEvents, ModernWebSocket};
-use super::{ALL, ON_A_CHANNEL, OVER_HTTP, code, does};
+use super::{ALL, ON_A_CHANNEL, OVER_HTTP, code, does, speaks};
 
 #[tokio::test]
 async fn c070_a_broken_answer_to_a_tool_call_is_told_and_never_asked_for_again() {
@@ -99,7 +99,7 @@ async fn garbage_in_the_place_of_an_answer_over_http_is_a_clear_fault() {
 
 #[tokio::test]
 async fn a_result_beyond_the_bound_is_refused_and_the_next_one_served() {
-    let skipped = [InProcess, ModernWebSocket, LegacyWebSocket];
+    let skipped = [InProcess, ModernWebSocket, LegacyWebSocket, LegacyPaired];
     for wire in ALL.into_iter().filter(|wire| !skipped.contains(wire)) {
         let keys = "result_bytes_max = \"64KiB\"\n";
         let play = wire.play(keys, does(&[Step::Huge(200 * 1024)])).await;
@@ -127,6 +127,17 @@ async fn a_frame_beyond_the_bound_is_named_and_costs_its_connection_alone() {
         };
         soon("a call after the connection was lost", well).await;
     }
+}
+
+#[tokio::test]
+async fn c109_where_posts_are_refused_the_two_ways_of_2024_11_05_are_found() {
+    for keys in ["", "transport = \"sse\"\n"] {
+        let play = LegacyPaired.play(keys, does(&[Step::Usual])).await;
+        assert_eq!(speaks(&play).await, "legacy 2025-11-25", "{keys}");
+        assert!(play.call("m_t").await.contains("t {}"), "{keys}");
+    }
+    let play = LegacyPaired.play("transport = \"http\"\n", does(&[Step::Usual])).await;
+    assert_eq!(code(&play.call("m_t").await), "CONNECTION_ERROR");
 }
 
 #[tokio::test]

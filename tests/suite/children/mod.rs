@@ -21,6 +21,7 @@ pub(crate) enum Wire {
     LegacySocket,
     ModernWebSocket,
     LegacyWebSocket,
+    LegacyPaired,
     ModernHttp,
     ModernEvents,
     LegacyHttp,
@@ -28,10 +29,10 @@ pub(crate) enum Wire {
 }
 
 use Wire::{InProcess, LegacyEvents, LegacyHttp, LegacyProcess};
-use Wire::{LegacySocket, LegacyWebSocket, ModernSocket, ModernWebSocket};
+use Wire::{LegacyPaired, LegacySocket, LegacyWebSocket, ModernSocket, ModernWebSocket};
 use Wire::{ModernEvents, ModernHttp, ModernProcess};
 
-pub(crate) const ALL: [Wire; 11] = [
+pub(crate) const ALL: [Wire; 12] = [
     InProcess,
     ModernProcess,
     LegacyProcess,
@@ -39,6 +40,7 @@ pub(crate) const ALL: [Wire; 11] = [
     LegacySocket,
     ModernWebSocket,
     LegacyWebSocket,
+    LegacyPaired,
     ModernHttp,
     ModernEvents,
     LegacyHttp,
@@ -51,7 +53,15 @@ pub(crate) const OVER_HTTP: [Wire; 4] = [ModernHttp, ModernEvents, LegacyHttp, L
 
 impl Wire {
     pub(crate) fn is_legacy(self) -> bool {
-        matches!(self, LegacyProcess | LegacySocket | LegacyWebSocket | LegacyHttp | LegacyEvents)
+        matches!(
+            self,
+            LegacyProcess
+                | LegacySocket
+                | LegacyWebSocket
+                | LegacyPaired
+                | LegacyHttp
+                | LegacyEvents
+        )
     }
 
     /// The script with the manners of this wire.
@@ -72,6 +82,7 @@ impl Wire {
             ModernProcess | LegacyProcess => cast.process("m", keys, PROGRAM, script).await,
             ModernSocket | LegacySocket => cast.unix_socket("m", keys, script).await,
             ModernWebSocket | LegacyWebSocket => cast.web_socket("m", keys, script).await,
+            LegacyPaired => cast.paired("m", keys, script).await,
             _ => cast.http("m", keys, script).await,
         };
         cast.start().await

@@ -5,8 +5,8 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::super::{
-    Config, EMBEDDED, EraPin, FileSource, GatewayConfig, Glob, Limits, LinkConfig, MountConfig,
-    Resources, Source, Sources, load,
+    Config, EMBEDDED, EraPin, FileSource, GatewayConfig, Glob, Limits, LinkConfig, Listen,
+    MountConfig, Resources, Source, Sources, load,
 };
 use super::{Given, children, load_given};
 
@@ -240,7 +240,7 @@ in_process = \"notes\"
 enabled = false
 ";
     let config = load_given(&Given { text, ..Given::default() }).unwrap().config;
-    assert_eq!(config.gateway.listen, "127.0.0.1:0".parse().unwrap());
+    assert_eq!(config.gateway.listen, Listen::Tcp("127.0.0.1:0".parse().unwrap()));
     assert_eq!(config.gateway.admin, None);
     assert_eq!(config.gateway.hosts, ["example.com:80", "[::1]"]);
     assert_eq!(config.gateway.origins, ["https://app.example.com", "vscode-webview://abc"]);

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::super::LinkConfig;
+use super::super::{LinkConfig, Listen};
 use super::{Given, check_given, check_warnings, load_given};
 
 const FILE: &str = "\
@@ -43,7 +43,8 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
     ];
     let config = load_given(&Given { text: FILE, environment, flags }).unwrap().config;
     let gateway = &config.gateway;
-    assert_eq!((gateway.listen.port(), gateway.name_max), (3, 64));
+    assert_eq!(gateway.listen, Listen::Tcp("127.0.0.1:3".parse().unwrap()));
+    assert_eq!(gateway.name_max, 64);
     assert_eq!(gateway.hosts, ["a.example", "b.example"]);
     assert_eq!(gateway.origins, ["https://a.example"]);
     assert_eq!(gateway.limits.body_bytes_max, 1 << 20);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -76,31 +76,37 @@ impl HttpClient {
     /// Sends a message and reads the head of the answer. Dropping the future, or the answer before
     /// its end, closes the connection.
     pub(super) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answered, Broken> {
-        self.send(Method::POST, headers, body).await
+        self.send(Method::POST, &self.settings.url, headers, body).await
+    }
+
+    /// Sends a message to another place at the child's origin.
+    pub(super) async fn post_to(&self, place: &Uri, body: Bytes) -> Result<Answered, Broken> {
+        self.send(Method::POST, place, self.headers(), body).await
     }
 
     /// Opens a stream of the child's own messages.
     pub(super) async fn get(&self, mut headers: HeaderMap) -> Result<Answered, Broken> {
         headers.remove(CONTENT_TYPE);
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        self.send(Method::GET, headers, Bytes::new()).await
+        self.send(Method::GET, &self.settings.url, headers, Bytes::new()).await
     }
 
     /// Ends a session.
     pub(super) async fn delete(&self, mut headers: HeaderMap) -> Result<Answered, Broken> {
         headers.remove(CONTENT_TYPE);
-        self.send(Method::DELETE, headers, Bytes::new()).await
+        self.send(Method::DELETE, &self.settings.url, headers, Bytes::new()).await
     }
 
     async fn send(
         &self,
         method: Method,
+        place: &Uri,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answered, Broken> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = self.settings.url.clone();
+        *request.uri_mut() = place.clone();
         *request.headers_mut() = headers;
         let response = self.pool.request(request).await.map_err(|fault| broken(&fault))?;
         receive(response, self.settings.message_bytes_max).await

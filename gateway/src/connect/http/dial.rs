@@ -1,5 +1,6 @@
 //! Opens connections to one remote child, in the era it speaks.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +12,12 @@ use super::client::HttpClient;
 use super::faults::unreachable;
 use super::legacy::LegacyLink;
 use super::modern::{ModernLink, Requests};
+use super::paired;
 use super::probe::{Verdict, probe};
-use super::settings::HttpSettings;
+use super::settings::{HttpSettings, Transport};
 use crate::call::{Dial, Event, Fault, Future, Link};
 use crate::connect::EraPin;
+use crate::connect::wire::LastWords;
 
 /// How long a child counts as legacy without being asked again: servers are upgraded.
 const LEGACY_KEPT: Duration = Duration::from_secs(3600);
@@ -25,6 +28,10 @@ pub struct HttpDial {
     /// The child shook hands, with this version asked for, at this time. That a child is modern
     /// need not be kept: what it says of itself is asked for at each dial, by the same request.
     legacy: Mutex<Option<(Version, Instant)>>,
+    /// The last connection was over HTTP+SSE.
+    known_paired: AtomicBool,
+    /// Oddities of HTTP+SSE, whose messages share one channel.
+    words: Arc<LastWords>,
 }
 
 impl HttpDial {
@@ -34,10 +41,25 @@ impl HttpDial {
     /// [`crate::call::Kind::Invalid`] when the URL is not `http` or `https` with a host;
     /// [`crate::call::Kind::Internal`] when TLS cannot be set up.
     pub fn new(settings: HttpSettings) -> Result<Self, Fault> {
-        Ok(Self { client: HttpClient::new(settings)?, legacy: Mutex::new(None) })
+        Ok(Self {
+            client: HttpClient::new(settings)?,
+            legacy: Mutex::new(None),
+            known_paired: AtomicBool::new(false),
+            words: Arc::default(),
+        })
     }
 
     async fn connect(&self, events: mpsc::Sender<Event>) -> Result<Arc<dyn Link>, Fault> {
+        if self.client.settings().transport == Transport::Sse {
+            return self.connect_paired(events).await;
+        }
+        // Forgotten before the attempt, so that one that fails leads to a new probe.
+        if self.known_paired.swap(false, Relaxed)
+            && let Ok(link) = self.connect_paired(events.clone()).await
+        {
+            self.known_paired.store(true, Relaxed);
+            return Ok(link);
+        }
         let pin = self.client.settings().era;
         let version = match (pin, self.known_legacy()) {
             (EraPin::Legacy, _) => Version::NEWEST_LEGACY,
@@ -59,8 +81,29 @@ impl HttpDial {
         };
         // Forgotten before the handshake, so that whatever ends it leads to a new probe.
         self.keep(None);
-        let link = LegacyLink::open(self.client.clone(), version, events).await?;
-        self.keep(Some((version, Instant::now())));
+        let opened = LegacyLink::open(self.client.clone(), version, events.clone()).await;
+        match opened {
+            Ok(link) => {
+                self.keep(Some((version, Instant::now())));
+                Ok(Arc::new(link))
+            }
+            Err(none) if none.older && self.client.settings().transport == Transport::Auto => {
+                match self.connect_paired(events).await {
+                    Ok(link) => {
+                        self.known_paired.store(true, Relaxed);
+                        Ok(link)
+                    }
+                    // What the newer transport was refused with says more.
+                    Err(fault) => Err(none.fault.with_log(fault.text)),
+                }
+            }
+            Err(none) => Err(none.fault),
+        }
+    }
+
+    /// Over HTTP+SSE.
+    async fn connect_paired(&self, events: mpsc::Sender<Event>) -> Result<Arc<dyn Link>, Fault> {
+        let link = paired::open(&self.client, Arc::clone(&self.words), events).await?;
         Ok(Arc::new(link))
     }
 
@@ -84,6 +127,6 @@ impl Dial for HttpDial {
     }
 
     fn last_words(&self) -> Vec<String> {
-        Vec::new()
+        self.words.all()
     }
 }

@@ -17,7 +17,7 @@ use super::faults::unreachable;
 use super::life::Life;
 use super::questions;
 use super::resume::Resume;
-use super::session::{Session, shake_hands};
+use super::session::{NoSession, Session, shake_hands};
 use super::stream::{self, Stream};
 use super::subscriptions::{self, Subscriptions};
 use super::wanted::{Ended, Outcome, Wanted, messages};
@@ -232,7 +232,8 @@ impl Legacy {
         {
             return Err(fault.clone());
         }
-        match shake_hands(&self.client, &self.life, &self.ids, self.version).await {
+        let shaken = shake_hands(&self.client, &self.life, &self.ids, self.version).await;
+        match shaken.map_err(|none| none.fault) {
             Ok(session) => Ok(self.renewed(seen, session)),
             Err(fault) => {
                 *last = Some((Instant::now(), fault.clone()));
@@ -295,7 +296,7 @@ impl LegacyLink {
         client: HttpClient,
         version: Version,
         events: mpsc::Sender<Event>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, NoSession> {
         let (life, ids) = (Life::new(), AtomicU64::new(1));
         let session = shake_hands(&client, &life, &ids, version).await?;
         let about = session.about.clone();

@@ -17,11 +17,13 @@ mod resume;
 mod stream;
 mod subscriptions;
 mod questions;
+mod place;
+mod paired;
 
 pub(super) use connector::{Connector, connector, why_not_connected};
 pub use dial::HttpDial;
 pub(super) use faults::unauthorized;
-pub use settings::HttpSettings;
+pub use settings::{HttpSettings, Transport};
 
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,21 @@ impl Drop for Unfinished<'_> {
     }
 }
 
+/// Why there is no session.
+#[derive(Debug)]
+pub(super) struct NoSession {
+    pub(super) fault: Fault,
+    /// The status was one by which servers of the transport before say that they know no POST
+    /// there (check 109).
+    pub(super) older: bool,
+}
+
+impl From<Fault> for NoSession {
+    fn from(fault: Fault) -> Self {
+        Self { fault, older: false }
+    }
+}
+
 /// Shakes hands: `initialize`, a look at the version, `notifications/initialized` (check 99).
 ///
 /// # Errors
@@ -104,7 +119,7 @@ pub(super) async fn shake_hands(
     life: &Life,
     ids: &AtomicU64,
     ask: Version,
-) -> Result<Session, Fault> {
+) -> Result<Session, NoSession> {
     let session = match initialize(client, life, ids, ask).await? {
         Ok(session) => session,
         Err(error) => {
@@ -123,13 +138,14 @@ pub(super) async fn shake_hands(
     match in_time(client, client.post(headers, done)).await? {
         Ok(Answered { answer: Answer::Refused(refusal), .. }) => {
             let call = Call::own(Method::Initialize, Raw::default(), Caller::gateway());
-            return Err(as_unreachable(client, refusal.fault(client.mount(), &call)));
+            return Err(as_unreachable(client, refusal.fault(client.mount(), &call)).into());
         }
         // Whatever a success says besides is of no interest.
         Ok(_) | Err(Broken::NoAnswer(_)) => {}
-        Err(broken) => return Err(broken.fault(client.mount(), &Method::Ping)),
+        Err(broken) => return Err(broken.fault(client.mount(), &Method::Ping).into()),
     }
-    unfinished.session.take().ok_or_else(|| unreachable(client.mount(), "the handshake failed"))
+    let failed = || unreachable(client.mount(), "the handshake failed").into();
+    unfinished.session.take().ok_or_else(failed)
 }
 
 fn refused(client: &HttpClient, error: &ErrorObject) -> Fault {
@@ -164,7 +180,7 @@ async fn initialize(
     life: &Life,
     ids: &AtomicU64,
     ask: Version,
-) -> Result<Result<Session, ErrorObject>, Fault> {
+) -> Result<Result<Session, ErrorObject>, NoSession> {
     let wanted = Wanted::new(ids.fetch_add(1, Relaxed));
     let params = ObjectWriter::new().string("protocolVersion", ask.as_str());
     let params = params.raw("capabilities", &declared()).raw("clientInfo", IDENTITY).finish();
@@ -176,16 +192,19 @@ async fn initialize(
         Ok::<_, Broken>((headers.get(header::SESSION).cloned(), ended))
     };
     match in_time(client, answering).await? {
-        Ok((id, Ended::Answered(Ok(result)))) => session(client, id, &result).map(Ok),
+        Ok((id, Ended::Answered(Ok(result)))) => Ok(Ok(session(client, id, &result)?)),
         Ok((_, Ended::Answered(Err(error)))) => Ok(Err(error)),
         Ok((_, Ended::Refused(refusal))) => not_http(client, refusal),
-        Ok((_, Ended::Left)) => Err(unreachable(mount, "it did not answer initialize")),
-        Err(broken) => Err(as_unreachable(client, broken.fault(mount, &Method::Ping))),
+        Ok((_, Ended::Left)) => Err(unreachable(mount, "it did not answer initialize").into()),
+        Err(broken) => Err(as_unreachable(client, broken.fault(mount, &Method::Ping)).into()),
     }
 }
 
 /// A status that is no success, in answer to `initialize`.
-fn not_http(client: &HttpClient, refusal: Refusal) -> Result<Result<Session, ErrorObject>, Fault> {
+fn not_http(
+    client: &HttpClient,
+    refusal: Refusal,
+) -> Result<Result<Session, ErrorObject>, NoSession> {
     let status = refusal.status;
     if let Some(error) = refusal.error
         && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
@@ -197,15 +216,15 @@ fn not_http(client: &HttpClient, refusal: Refusal) -> Result<Result<Session, Err
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
     ) {
         let why = format!(
-            "HTTP {} to initialize: it does not speak Streamable HTTP. If it speaks the older \
-             HTTP+SSE of 2024-11-05: that transport is not supported yet",
+            "HTTP {} to initialize: it speaks neither Streamable HTTP at this URL nor HTTP+SSE",
             status.as_u16()
         );
-        return Err(unreachable(client.mount(), &why).with_log(refusal.text));
+        let fault = unreachable(client.mount(), &why).with_log(refusal.text);
+        return Err(NoSession { fault, older: true });
     }
     let call = Call::own(Method::Ping, Raw::default(), Caller::gateway());
     let refusal = Refusal { error: None, ..refusal };
-    Err(as_unreachable(client, refusal.fault(client.mount(), &call)))
+    Err(as_unreachable(client, refusal.fault(client.mount(), &call)).into())
 }
 
 /// The session that an `InitializeResult` opens.

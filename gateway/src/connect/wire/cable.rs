@@ -7,16 +7,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{LastWords, Outgoing, Wire};
-use crate::call::Future;
+use crate::call;
 
 /// A [`Wire`] with the tasks that move its bytes. Dropping it ends both.
 pub(in crate::connect) struct Cable {
     /// The connection.
     pub(in crate::connect) wire: Arc<Wire>,
     /// Ends the writing, behind what is queued.
-    pub(super) stop: CancellationToken,
+    stop: CancellationToken,
     /// What reads and what writes.
-    pub(super) tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// What a cable is laid with.
@@ -28,7 +28,7 @@ pub(in crate::connect) struct CableSettings {
     /// Where oddities are noted.
     pub(in crate::connect) words: Arc<LastWords>,
     /// Resolves with a reason when the peer is known to have ended, before or after the stream.
-    pub(in crate::connect) obituary: Option<Future<'static, String>>,
+    pub(in crate::connect) obituary: Option<call::Future<'static, String>>,
 }
 
 impl Cable {
@@ -39,6 +39,16 @@ impl Cable {
     ) -> (Self, mpsc::Receiver<Outgoing>) {
         let (wire, queue) = Wire::new(mount, words);
         (Self { wire, stop: CancellationToken::new(), tasks: JoinSet::new() }, queue)
+    }
+
+    /// Runs what moves its bytes for as long as the cable is there.
+    pub(in crate::connect) fn carry(&mut self, moving: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(moving);
+    }
+
+    /// Cancelled when nothing more is to be queued.
+    pub(in crate::connect) fn stopped(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// Closes the writing side behind what is queued; what the peer still says is read on.

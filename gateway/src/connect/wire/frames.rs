@@ -34,12 +34,12 @@ impl Cable {
         let (mut cable, queue) = Self::laid(settings.mount, settings.words);
         let (sink, stream) = socket.split();
         let (reading, writing) = (cable.wire.clone(), cable.wire.clone());
-        cable.tasks.spawn(async move {
+        cable.carry(async move {
             let why = read_frames(&reading, stream, max).await;
             reading.end(&why);
         });
-        let stopped = cable.stop.clone();
-        cable.tasks.spawn(async move {
+        let stopped = cable.stopped();
+        cable.carry(async move {
             if let Err(why) = write_frames(&writing, queue, sink, &stopped).await {
                 writing.end(&format!("it no longer takes messages ({why})"));
             }

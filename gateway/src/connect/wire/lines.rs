@@ -32,12 +32,12 @@ impl Cable {
         let (max, obituary) = (settings.message_bytes_max, settings.obituary);
         let (mut cable, queue) = Self::laid(settings.mount, settings.words);
         let (reading, writing) = (cable.wire.clone(), cable.wire.clone());
-        cable.tasks.spawn(async move {
+        cable.carry(async move {
             let why = read_to_end(&reading, reader, max, obituary).await;
             reading.end(&why);
         });
-        let stopped = cable.stop.clone();
-        cable.tasks.spawn(async move {
+        let stopped = cable.stopped();
+        cable.carry(async move {
             let written = write_lines(&writing, queue, writer, &stopped).await;
             if let Err(fault) = written {
                 tokio::time::sleep(REASON_WAIT).await;

@@ -46,6 +46,13 @@ pub(super) struct Outgoing {
     pub(super) bytes: Bytes,
 }
 
+impl Outgoing {
+    /// Whether an answer is waited for.
+    pub(super) fn is_request(&self) -> bool {
+        self.id.is_some()
+    }
+}
+
 /// The child's answer: its result or its own error.
 pub(super) type Answer = Result<Raw, ErrorObject>;
 
@@ -253,6 +260,19 @@ impl Wire {
         if let Some(id) = answered {
             self.spoil(id, &text);
         }
+    }
+
+    /// A message was not taken by the child, where that can be told of a single one; `sent` says
+    /// whether it may have been seen all the same.
+    pub(super) fn not_taken(&self, message: &Outgoing, sent: bool, why: &str) {
+        let Some((_, pending)) = message.id.and_then(|id| self.pending.remove(&id)) else {
+            return self.odd(why);
+        };
+        let fault = match sent && !pending.harmless {
+            true => outcome_unknown(&self.mount, why),
+            false => unreachable(&self.mount, why),
+        };
+        drop(pending.outcome.send(Err(fault)));
     }
 
     fn spoil(&self, id: u64, why: &str) {

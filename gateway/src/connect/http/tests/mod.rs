@@ -14,7 +14,7 @@ use std::time::Duration;
 use protocol::{Method, Raw};
 use tokio::sync::mpsc;
 
-use super::{HttpDial, HttpSettings};
+use super::{HttpDial, HttpSettings, Transport};
 use crate::call::{Call, Caller, Dial, Event, Fault, Kind, Link};
 use crate::connect::{Asking, EraPin};
 use script::{Act, Asked, Server};
@@ -28,6 +28,7 @@ fn settings(server: &Server, era: EraPin) -> HttpSettings {
         url: server.url().parse().unwrap(),
         shown: "http://docs.example/mcp".to_owned(),
         headers: Vec::new(),
+        transport: Transport::Auto,
         era,
         message_bytes_max: BYTES_MAX,
         connect_timeout: Duration::from_secs(5),
