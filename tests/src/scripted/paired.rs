@@ -49,6 +49,12 @@ impl Drop for Left {
     }
 }
 
+impl Streams {
+    fn talk(&self, number: usize) -> Option<Arc<Talk>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+    }
+}
+
 impl PairedChild {
     /// A child that plays this script, and who directs it.
     pub async fn new(script: Script) -> (Self, Director) {
@@ -92,10 +98,9 @@ async fn answer(streams: Arc<Streams>, request: Request<Incoming>) -> io::Result
         (Method::POST, "/messages") => {
             let number = parts.uri.query().and_then(|query| query.strip_prefix("s="));
             let number: Option<usize> = number.and_then(|text| text.parse().ok());
-            let open = streams.open.lock().unwrap_or_else(PoisonError::into_inner);
-            let talk = number.and_then(|number| open.get(&number).cloned());
-            drop(open);
-            let Some(talk) = talk else { return Ok(plain(404)) };
+            let Some(talk) = number.and_then(|number| streams.talk(number)) else {
+                return Ok(plain(404));
+            };
             let bytes = body.collect().await.map(http_body_util::Collected::to_bytes);
             talk.take(&String::from_utf8_lossy(&bytes.unwrap_or_default()));
             Ok(plain(202))
@@ -142,7 +147,8 @@ fn open(streams: &Arc<Streams>) -> Response<Body> {
             }
         }
     });
-    let body = StreamBody::new(body.map(|part: io::Result<Bytes>| part.map(Frame::data))).boxed();
+    let body = StreamBody::new(body.map(|part: io::Result<Bytes>| part.map(Frame::data)));
+    let body = BodyExt::boxed(body);
     Response::builder().header("content-type", "text/event-stream").body(body).expect("a response")
 }
 
