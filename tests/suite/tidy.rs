@@ -62,6 +62,7 @@ const SAME_WORD: &[(&str, &str)] = &[
     ("serve.rs", "the trait `Serve`, and what a mount does for it"),
     ("answer.rs", "what goes back for a request, at each stage that makes it"),
     ("stdio.rs", "standard input and output, at each end"),
+    ("websocket.rs", "WebSocket, at each end"),
     ("link.rs", "the way to a child: the trait, and the keys that say where it goes"),
     ("plan.rs", "what a reload would do: found, and shown by the program"),
     ("options.rs", "what a compiled-in child is told by the configuration, per child"),

@@ -1,4 +1,4 @@
-//! Where clients connect: TCP and Unix sockets, and connections that wait only so long for a reader.
+//! Where clients connect: TCP and Unix sockets, and connections that do not wait without end.
 
 use std::fmt;
 use std::io;

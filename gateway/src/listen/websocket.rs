@@ -110,7 +110,9 @@ pub(super) async fn serve(
     let mut writing = tokio::spawn(write(queue, sink, farewell));
     let (close, wait) = tokio::select! {
         close = read(&channel, stream, bytes_max) => (close, LAST_ANSWERS_WAIT),
-        () = ground.stop.cancelled() => (farewell_of(CloseCode::Away, "the gateway stops"), ground.drain),
+        () = ground.stop.cancelled() => {
+            (farewell_of(CloseCode::Away, "the gateway stops"), ground.drain)
+        }
         // What writes has ended first: the client takes nothing any more.
         _ended = &mut writing => (None, Duration::ZERO),
     };

@@ -34,7 +34,8 @@ pub(super) async fn open(
     events: mpsc::Sender<Event>,
 ) -> Result<WiredLink, Fault> {
     let way = Way { client: client.clone(), words };
-    Meeting::new(EraPin::Legacy, Duration::ZERO).link(&way, events).await
+    let asking = client.settings().asking.clone();
+    Meeting::new(EraPin::Legacy, Duration::ZERO, asking).link(&way, events).await
 }
 
 struct Way {

@@ -288,8 +288,7 @@ async fn a_server_that_takes_no_post_is_named_for_what_it_may_be() {
             fault.text,
             format!(
                 "the server behind `docs` cannot be reached: HTTP {status} to \
-                 initialize: it does not speak Streamable HTTP. If it speaks the older HTTP+SSE of \
-                 2024-11-05: that transport is not supported yet"
+                 initialize: it speaks neither Streamable HTTP at this URL nor HTTP+SSE"
             )
         );
     }
