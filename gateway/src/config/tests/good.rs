@@ -86,7 +86,11 @@ fn a_file_that_says_nothing_has_the_defaults() {
     assert!(config.mounts.is_empty());
     expect![[r#"
         GatewayConfig {
-            listen: 127.0.0.1:8808,
+            listen: Tcp(
+                127.0.0.1:8808,
+            ),
+            socket_mode: 384,
+            sse: false,
             admin: Some(
                 127.0.0.1:8809,
             ),
@@ -101,6 +105,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
             limits: Limits {
                 body_bytes_max: 16777216,
                 header_read_timeout: 10s,
+                write_timeout: 30s,
                 connections_max: 4096,
                 calls_in_flight_max: 10000,
                 sessions_max: 10000,
@@ -137,6 +142,7 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             },
             replicas: [],
             tells_caller: false,
+            transport: Auto,
             era: Auto,
             timeout: 60s,
             timeout_max: 600s,

@@ -89,50 +89,50 @@ fn problems_of_the_environment_say_which_variable() {
     check_given(
         &Given { text: FILE, environment, flags: &[] },
         expect![[r#"
-        environment variable GATEWAY_GATEWAY__: gateway."": this key is not known
-          = known here: listen, admin, separator, name_max, key, hosts, origins, instructions, state, watch, limits
+            environment variable GATEWAY_GATEWAY__: gateway."": this key is not known
+              = known here: listen, socket_mode, sse, admin, separator, name_max, key, hosts, origins, instructions, state, watch, limits
 
-        environment variable GATEWAY_GATEWAY__HOSTS: gateway.hosts: expected a list of texts as TOML writes it
-          = set GATEWAY_GATEWAY__HOSTS=["one", "two"]
+            environment variable GATEWAY_GATEWAY__HOSTS: gateway.hosts: expected a list of texts as TOML writes it
+              = set GATEWAY_GATEWAY__HOSTS=["one", "two"]
 
-        environment variable GATEWAY_GATEWAY__KEY: gateway.key: expected at least 32 characters, found 5
-          = make one, for example with `openssl rand -hex 32`
+            environment variable GATEWAY_GATEWAY__KEY: gateway.key: expected at least 32 characters, found 5
+              = make one, for example with `openssl rand -hex 32`
 
-        environment variable GATEWAY_GATEWAY__LIMITS: gateway.limits: this is a table, which has no value of its own
-          = set its keys one by one: GATEWAY_GATEWAY__LIMITS__KEY=value
+            environment variable GATEWAY_GATEWAY__LIMITS: gateway.limits: this is a table, which has no value of its own
+              = set its keys one by one: GATEWAY_GATEWAY__LIMITS__KEY=value
 
-        environment variable GATEWAY_GATEWAY__LIMITS__DRAIN: gateway.limits.drain: expected a duration such as "500ms", "60s", "10m", "1h", "30d", found "10"
-          = set GATEWAY_GATEWAY__LIMITS__DRAIN=10s
+            environment variable GATEWAY_GATEWAY__LIMITS__DRAIN: gateway.limits.drain: expected a duration such as "500ms", "60s", "10m", "1h", "30d", found "10"
+              = set GATEWAY_GATEWAY__LIMITS__DRAIN=10s
 
-        environment variable GATEWAY_GATEWAY__LISTEN__PORT: gateway.listen.port: `gateway.listen` is no table, which could have keys
+            environment variable GATEWAY_GATEWAY__LISTEN__PORT: gateway.listen.port: `gateway.listen` is no table, which could have keys
 
-        environment variable GATEWAY_GATEWAY__LISTN: gateway.listn: this key is not known
-          = did you mean GATEWAY_GATEWAY__LISTEN?
+            environment variable GATEWAY_GATEWAY__LISTN: gateway.listn: this key is not known
+              = did you mean GATEWAY_GATEWAY__LISTEN?
 
-        environment variable GATEWAY_GATEWAY__NAME_MAX: gateway.name_max: expected a whole number from 16 to 256, found "many"
+            environment variable GATEWAY_GATEWAY__NAME_MAX: gateway.name_max: expected a whole number from 16 to 256, found "many"
 
-        environment variable GATEWAY_MOUNTS__FILES: mounts.files: this is a table, which has no value of its own
-          = set its keys one by one: GATEWAY_MOUNTS__FILES__KEY=value
+            environment variable GATEWAY_MOUNTS__FILES: mounts.files: this is a table, which has no value of its own
+              = set its keys one by one: GATEWAY_MOUNTS__FILES__KEY=value
 
-        environment variable GATEWAY_MOUNTS__FILES__ARGS: mounts.files.args: expected a list of texts as TOML writes it
-          = set GATEWAY_MOUNTS__FILES__ARGS=["one", "two"]
+            environment variable GATEWAY_MOUNTS__FILES__ARGS: mounts.files.args: expected a list of texts as TOML writes it
+              = set GATEWAY_MOUNTS__FILES__ARGS=["one", "two"]
 
-        environment variable GATEWAY_MOUNTS__FILES__ENABLED: mounts.files.enabled: expected true or false, found "1"
-          = set GATEWAY_MOUNTS__FILES__ENABLED=true or false
+            environment variable GATEWAY_MOUNTS__FILES__ENABLED: mounts.files.enabled: expected true or false, found "1"
+              = set GATEWAY_MOUNTS__FILES__ENABLED=true or false
 
-        environment variable GATEWAY_MOUNTS__FILES__ENV: mounts.files.env: this is a table, which has no value of its own
-          = set its keys one by one: GATEWAY_MOUNTS__FILES__ENV__KEY=value
+            environment variable GATEWAY_MOUNTS__FILES__ENV: mounts.files.env: this is a table, which has no value of its own
+              = set its keys one by one: GATEWAY_MOUNTS__FILES__ENV__KEY=value
 
-        environment variable GATEWAY_MOUNTS__FILES__TIMEOT: mounts.files.timeot: this key is not known
-          = did you mean GATEWAY_MOUNTS__FILES__TIMEOUT?
+            environment variable GATEWAY_MOUNTS__FILES__TIMEOT: mounts.files.timeot: this key is not known
+              = did you mean GATEWAY_MOUNTS__FILES__TIMEOUT?
 
-        environment variable GATEWAY_MOUNTS__FILES__URL: mounts.files.url: a mount has one child, and this one has `command` already (routing.toml:4)
-          = make two mounts of them, or remove one of the two keys
+            environment variable GATEWAY_MOUNTS__FILES__URL: mounts.files.url: a mount has one child, and this one has `command` already (routing.toml:4)
+              = make two mounts of them, or remove one of the two keys
 
-        environment variable GATEWAY_MOUNTS__FILE__TIMEOUT: mounts.file: this mount names no child
-          = did you mean the mount `files`?
+            environment variable GATEWAY_MOUNTS__FILE__TIMEOUT: mounts.file: this mount names no child
+              = did you mean the mount `files`?
 
-        15 problems"#]],
+            15 problems"#]],
     );
 }
 
