@@ -38,6 +38,10 @@ pub async fn until(what: &str, mut such: impl AsyncFnMut() -> bool) {
     soon(what, holds).await;
 }
 
+/// Flags of every gateway that [`start`] starts: a free loopback port, and all transports.
+pub const FLAGS: [(&str, &str); 3] =
+    [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off"), ("gateway.sse", "true")];
+
 /// Stands for the address of a gateway that listens on a Unix socket.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -62,9 +66,7 @@ pub fn children<const N: usize>(all: [(&'static str, Arc<dyn InProcess>); N]) ->
 /// A gateway as `text` says, but on a free loopback port; `flags` win over the text. Comes back
 /// once every mount was reached or given up.
 pub async fn start(text: &'static str, flags: &[(&str, &str)], children: &Children) -> Running {
-    let own =
-        [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off"), ("gateway.sse", "true")];
-    let flags = own.iter().chain(flags);
+    let flags = FLAGS.iter().chain(flags);
     let sources = Sources {
         file: FileSource::Embedded(text),
         environment: Vec::new(),

@@ -14,7 +14,7 @@ fn call() -> Ask {
 
 #[tokio::test]
 async fn c045_there_is_one_endpoint_and_one_of_each_mount() {
-    let gateway = start_echo(&Echo::new()).await;
+    let gateway = start_echo_with(&Echo::new(), &[("gateway.sse", "false")]).await;
     let at = |path: &str| modern("tools/list", "{}").at(path);
     let rows = ["/mcp", "/mcp/", "/mcp/e", "/mcp?x=1", "/", "/mcpx", "/mcp/e/f", "/sse"]
         .map(|path| (path, at(path)));

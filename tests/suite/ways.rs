@@ -242,7 +242,9 @@ async fn a_gateway_on_a_unix_socket_serves_it_and_takes_it_away() {
     let mode = std::fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     let http = Http::unix(path);
-    check(&http, &modern("tools/call", CALL), expect![[r#""#]]).await;
+    check(&http, &modern("tools/call", CALL), expect![[r#"
+        200 application/json
+        {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"t\":\"hi\"}"}],"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{gateway}}}}"#]]).await;
     let session = http.session("2025-11-25").await;
     assert!(session.shown("ping", "{}").await.contains(r#""result":{}"#));
     let foreign = modern("tools/list", "{}").header("origin", "https://evil.example");

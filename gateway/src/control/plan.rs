@@ -133,6 +133,8 @@ fn keys(old: &GatewayConfig, new: &GatewayConfig) -> (Vec<&'static str>, Vec<&'s
     let rest = taken_over(old, new);
     let mut needs_restart = of(&[
         ("listen", rest.listen != new.listen),
+        ("socket_mode", rest.socket_mode != new.socket_mode),
+        ("sse", rest.sse != new.sse),
         ("admin", rest.admin != new.admin),
         ("key", rest.key != new.key),
         ("hosts", rest.hosts != new.hosts),

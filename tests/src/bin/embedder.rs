@@ -30,7 +30,7 @@ async fn run() -> Result<(), String> {
     let loaded = load(sources).map_err(|problems| problems.to_string())?;
     let gateway = Gateway::start(loaded.config, &children)?;
     let listening = gateway.listen().await?;
-    tell(&format!("endpoint http://{}/mcp", listening.mcp))?;
+    tell(&format!("endpoint {}/mcp", listening.mcp))?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let line = lines.next_line().await.map_err(|why| why.to_string())?;
     assert!(line.is_none(), "a panic was asked for");

@@ -8,14 +8,13 @@ use gateway::config::{FileSource, Sources, load};
 use gateway::control::Outcome;
 use harness::apart::{Apart, program};
 use harness::client::{Answer, Ask, Http, modern};
-use harness::start::{Running, start, until};
+use harness::start::{FLAGS, Running, start, until};
 use rustix::process::Signal;
 
 use super::moody::{Moody, tools};
 
-/// Flags of every gateway here; the drain is far above what a loaded machine needs.
-const FLAGS: [(&str, &str); 3] =
-    [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off"), ("gateway.limits.drain", "60s")];
+/// Far above what a loaded machine needs.
+const DRAIN: (&str, &str) = ("gateway.limits.drain", "60s");
 
 /// A gateway whose file a test writes anew.
 struct Reloaded {
@@ -27,15 +26,16 @@ impl Reloaded {
     async fn start(moody: &Moody, text: &str) -> Self {
         let file = moody.path().join("routing.toml");
         std::fs::write(&file, text).expect("a file");
-        let running = start(text.to_owned().leak(), &FLAGS, &Children::new()).await;
+        let running = start(text.to_owned().leak(), &[DRAIN], &Children::new()).await;
         let read = file.clone();
         running.gateway().reload_from(Arc::new(move || {
-            let flags = FLAGS.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let flags = FLAGS.iter().chain([&DRAIN]);
+            let flags = flags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
             let file = FileSource::Path(&read);
             load(Sources {
                 file,
                 environment: Vec::new(),
-                flags: flags.into(),
+                flags: flags.collect(),
                 children: &Children::new(),
             })
         }));
