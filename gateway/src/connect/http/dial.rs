@@ -97,7 +97,7 @@ impl HttpDial {
                     Err(fault) => Err(none.fault.with_log(fault.text)),
                 }
             }
-            Err(none) => Err(none.fault),
+            Err(none) => Err(*none.fault),
         }
     }
 

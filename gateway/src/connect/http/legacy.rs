@@ -233,7 +233,7 @@ impl Legacy {
             return Err(fault.clone());
         }
         let shaken = shake_hands(&self.client, &self.life, &self.ids, self.version).await;
-        match shaken.map_err(|none| none.fault) {
+        match shaken.map_err(|none| *none.fault) {
             Ok(session) => Ok(self.renewed(seen, session)),
             Err(fault) => {
                 *last = Some((Instant::now(), fault.clone()));

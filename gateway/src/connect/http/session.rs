@@ -98,7 +98,7 @@ impl Drop for Unfinished<'_> {
 /// Why there is no session.
 #[derive(Debug)]
 pub(super) struct NoSession {
-    pub(super) fault: Fault,
+    pub(super) fault: Box<Fault>,
     /// The status was one by which servers of the transport before say that they know no POST
     /// there (check 109).
     pub(super) older: bool,
@@ -106,7 +106,7 @@ pub(super) struct NoSession {
 
 impl From<Fault> for NoSession {
     fn from(fault: Fault) -> Self {
-        Self { fault, older: false }
+        Self { fault: Box::new(fault), older: false }
     }
 }
 
@@ -220,7 +220,7 @@ fn not_http(
             status.as_u16()
         );
         let fault = unreachable(client.mount(), &why).with_log(refusal.text);
-        return Err(NoSession { fault, older: true });
+        return Err(NoSession { fault: Box::new(fault), older: true });
     }
     let call = Call::own(Method::Ping, Raw::default(), Caller::gateway());
     let refusal = Refusal { error: None, ..refusal };
