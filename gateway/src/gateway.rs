@@ -81,6 +81,9 @@ impl Gateway {
             session_age_max: limits.session_age_max,
             question_wait: limits.question_wait,
             rounds_max: limits.rounds_max,
+            replay_events_max: limits.replay_events_max,
+            replay_bytes_max: limits.replay_bytes_max,
+            stream_after: limits.stream_after,
         };
         let front = Front::new(Arc::clone(&router) as BoxServe, seal, settings);
         keepers.spawn(publisher.run(draining.clone()));

@@ -38,9 +38,14 @@ pub async fn until(what: &str, mut such: impl AsyncFnMut() -> bool) {
     soon(what, holds).await;
 }
 
-/// Flags of every gateway that [`start`] starts: a free loopback port, and all transports.
-pub const FLAGS: [(&str, &str); 3] =
-    [("gateway.listen", "127.0.0.1:0"), ("gateway.admin", "off"), ("gateway.sse", "true")];
+/// Flags of every gateway that [`start`] starts: a free loopback port, all transports, and nothing
+/// that depends on how long an answer takes.
+pub const FLAGS: [(&str, &str); 4] = [
+    ("gateway.listen", "127.0.0.1:0"),
+    ("gateway.admin", "off"),
+    ("gateway.sse", "true"),
+    ("gateway.limits.stream_after", "1d"),
+];
 
 /// Stands for the address of a gateway that listens on a Unix socket.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

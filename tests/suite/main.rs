@@ -17,6 +17,7 @@ mod legacy;
 mod listen;
 mod stdio;
 mod ways;
+mod resume;
 mod cancel_progress;
 mod figures;
 #[cfg(target_os = "linux")]

@@ -8,6 +8,9 @@ use tokio::sync::{Notify as Pulse, mpsc};
 /// Notices that may wait for one slow client, per call.
 pub const NOTICES_QUEUED_MAX: usize = 256;
 
+/// The method of what [`Backchannel::let_poll`] tells; no client ever sees it.
+pub const POLL: &str = "gateway/poll";
+
 /// One notification that belongs to a call.
 #[derive(Debug, Clone)]
 pub struct Notice {
@@ -110,6 +113,12 @@ impl Backchannel {
             }
             Way::Switched(now) => Switch(Arc::clone(now)).now().tell(method, params),
         }
+    }
+
+    /// The child hung up and has its client come back for the answer later: ours may, too.
+    pub fn let_poll(&self) {
+        // Who cannot come back stays.
+        let _told = self.tell(POLL, Raw::default());
     }
 
     /// Hands over a notice, waiting while the queue is full.

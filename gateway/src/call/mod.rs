@@ -14,7 +14,7 @@ use std::sync::Arc;
 use protocol::header::Mirrored;
 use protocol::{ErrorObject, Method, Raw};
 
-pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice, Switch};
+pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice, POLL, Switch};
 pub use caller::{Caller, Principal};
 pub use fault::{Fault, Kind, Origin, Retry};
 pub use link::{Dial, Event, Link, List};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::keys::{
     BODY_BYTES_MAX, CATALOG_TTL, CONNECTIONS_MAX, DRAIN, GATEWAY_CALLS_IN_FLIGHT_MAX,
-    HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, QUESTION_WAIT, ROUNDS_MAX,
-    SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_MAX, SETTLE, STARTS_MAX, WRITE_TIMEOUT,
+    HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, QUESTION_WAIT, REPLAY_BYTES_MAX,
+    REPLAY_EVENTS_MAX, ROUNDS_MAX, SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_MAX, SETTLE, STARTS_MAX,
+    STREAM_AFTER, WRITE_TIMEOUT,
 };
 use super::quantity;
 use super::reading::Reading;
@@ -42,6 +43,14 @@ pub struct Limits {
     /// Times that a legacy client is asked in one call of a modern child. Default 16, from 1 to
     /// 1000.
     pub rounds_max: usize,
+    /// Events of the streams of one legacy session that are kept for a client whose connection
+    /// broke. Default 1000, from 0 to 100 000.
+    pub replay_events_max: usize,
+    /// Bytes of them. Default 1 MiB, from 0 to 1 GiB.
+    pub replay_bytes_max: usize,
+    /// Time without an answer after which a call of 2025-11-25 gets a stream that it can take up
+    /// again. Default 2 s, from 0 to 1 d.
+    pub stream_after: Duration,
     /// Time for calls in flight to end at shutdown. Default 10 s, from 0 to 10 min.
     pub drain: Duration,
     /// How long the first list waits for the first answers of the mounts. Default 5 s, from 0 to
@@ -68,6 +77,9 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> Limits {
         listens_max: table.count(&LISTENS_MAX, reading),
         question_wait: time(&mut table, &QUESTION_WAIT, reading),
         rounds_max: table.count(&ROUNDS_MAX, reading),
+        replay_events_max: table.count(&REPLAY_EVENTS_MAX, reading),
+        replay_bytes_max: table.bytes(&REPLAY_BYTES_MAX, reading),
+        stream_after: time(&mut table, &STREAM_AFTER, reading),
         drain: time(&mut table, &DRAIN, reading),
         settle: time(&mut table, &SETTLE, reading),
         catalog_ttl: time(&mut table, &CATALOG_TTL, reading),

@@ -11,6 +11,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming};
 
+use crate::session::Event;
+
 /// The body of every answer.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -107,6 +109,28 @@ pub(super) fn events(
 /// between tokens, so each line becomes a `data` line of the same event.
 pub(super) fn event(message: &Bytes) -> Bytes {
     let mut out = BytesMut::with_capacity(message.len() + 24);
+    write_message(&mut out, message);
+    out.freeze()
+}
+
+/// When a client that was sent away comes back.
+const RETRY_MS: u64 = 1000;
+
+/// An event of a stream that can be taken up again. The first may have no message: then it says
+/// where and when to come back.
+pub(super) fn numbered(event: &Event) -> Bytes {
+    let mut out = BytesMut::new();
+    if let Some(id) = &event.id {
+        out.put_slice(format!("id: {id}\n").as_bytes());
+    }
+    match &event.body {
+        Some(message) => write_message(&mut out, message),
+        None => out.put_slice(format!("retry: {RETRY_MS}\ndata: \n\n").as_bytes()),
+    }
+    out.freeze()
+}
+
+fn write_message(out: &mut BytesMut, message: &Bytes) {
     out.put_slice(b"event: message\n");
     for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
         out.put_slice(b"data: ");
@@ -114,7 +138,6 @@ pub(super) fn event(message: &Bytes) -> Bytes {
         out.put_slice(b"\n");
     }
     out.put_slice(b"\n");
-    out.freeze()
 }
 
 /// A comment, so that nothing in between takes the silence for the end.

@@ -100,7 +100,11 @@ impl Drop for Channel {
 
 async fn answer(mut exchange: Exchange, out: mpsc::Sender<Bytes>) {
     while let Some(step) = exchange.next().await {
-        let (Step::Notice(message) | Step::Last { body: message, .. }) = step;
+        let message = match step {
+            Step::Notice(message) | Step::Last { body: message, .. } => message,
+            // A channel is never taken up again.
+            Step::Event(_) => continue,
+        };
         if out.send(message).await.is_err() {
             return;
         }
@@ -108,7 +112,8 @@ async fn answer(mut exchange: Exchange, out: mpsc::Sender<Bytes>) {
 }
 
 async fn stand(mut stream: Stream, out: mpsc::Sender<Bytes>) {
-    while let Some(message) = stream.next().await {
+    while let Some(event) = stream.next().await {
+        let Some(message) = event.body else { continue };
         if out.send(message).await.is_err() {
             return;
         }

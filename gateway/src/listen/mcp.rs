@@ -19,7 +19,7 @@ use super::http::{Ground, Service};
 use super::sse::{self, Sse};
 use super::websocket;
 use crate::call::{Endpoint, Future, Principal};
-use crate::session::{Arrival, Exchange, Front, Head, Outcome, Step};
+use crate::session::{Arrival, Exchange, Front, Head, Opened, Outcome, Step};
 
 /// How often a silent event stream says that it is alive.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -136,7 +136,8 @@ impl Mcp {
             Err((status, body)) => {
                 not_allowed_as_such(body::full(status, "application/json", body))
             }
-            Ok(stream) => {
+            Ok(Opened::Answer(exchange)) => body::events(steps(exchange, None)),
+            Ok(Opened::Standing(stream)) => {
                 let first = Some(body::KEEP_ALIVE);
                 let state = (stream, first, ticks());
                 body::events(stream::unfold(state, |(mut stream, first, mut ticks)| async move {
@@ -144,7 +145,7 @@ impl Mcp {
                         return Some((first, (stream, None, ticks)));
                     }
                     let next = tokio::select! {
-                        message = stream.next() => body::event(&message?),
+                        event = stream.next() => body::numbered(&event?),
                         _ = ticks.tick() => body::KEEP_ALIVE,
                     };
                     Some((next, (stream, None, ticks)))
@@ -206,8 +207,16 @@ async fn respond(mut exchange: Exchange, accepts: Accepts) -> Response<Body> {
             None => return body::events(stream::empty()),
         },
     };
+    body::events(steps(exchange, first))
+}
+
+/// What comes of a request as events, `first` before the rest.
+fn steps(
+    exchange: Exchange,
+    first: Option<Step>,
+) -> impl futures_util::Stream<Item = Bytes> + Send + 'static {
     let state = (Some(exchange), first, ticks());
-    body::events(stream::unfold(state, |(exchange, first, mut ticks)| async move {
+    stream::unfold(state, |(exchange, first, mut ticks)| async move {
         let mut exchange = exchange?;
         let step = match first {
             Some(step) => Some(step),
@@ -220,12 +229,13 @@ async fn respond(mut exchange: Exchange, accepts: Accepts) -> Response<Body> {
         };
         match step? {
             Step::Notice(message) => Some((body::event(&message), (Some(exchange), None, ticks))),
+            Step::Event(event) => Some((body::numbered(&event), (Some(exchange), None, ticks))),
             Step::Last { body, .. } => {
                 let rest = exchange.is_batch().then_some(exchange);
                 Some((body::event(&body), (rest, None, ticks)))
             }
         }
-    }))
+    })
 }
 
 /// The answer without what comes before it; those of a batch in one array.
@@ -233,7 +243,7 @@ async fn whole(mut exchange: Exchange) -> Response<Body> {
     let mut answers = Vec::new();
     while let Some(step) = exchange.next().await {
         match step {
-            Step::Notice(_) => {}
+            Step::Notice(_) | Step::Event(_) => {}
             Step::Last { body, .. } if exchange.is_batch() => answers.push(body),
             Step::Last { status, body } => return body::full(status, "application/json", body),
         }
@@ -315,6 +325,7 @@ fn head(headers: &HeaderMap) -> Head {
         method: text(header::METHOD),
         name: text(header::NAME),
         session: text(header::SESSION),
+        last_event: text("last-event-id"),
         no_stream: !Accepts::read(headers).events,
         params: params.collect(),
     }

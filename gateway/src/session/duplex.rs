@@ -13,6 +13,7 @@ use super::front::{Front, Held, Outcome, is_modern};
 use super::head::Arrival;
 use super::legacy::{plain_error, session_of};
 use super::live::Live;
+use super::replay::Replays;
 use super::streams::Stream;
 
 /// The state of one two-way channel.
@@ -27,12 +28,12 @@ pub struct Duplex {
 impl Duplex {
     /// A channel on which nothing was said yet. `arrival` has no headers.
     pub fn new(front: Arc<Front>, arrival: Arrival) -> Self {
-        Self { front, arrival, live: Live::new(), held: Mutex::new(None) }
+        Self { front, arrival, live: Live::new(Replays::none()), held: Mutex::new(None) }
     }
 
     /// What the client is told outside its requests. Only one stream reads at a time.
     pub fn stream(&self) -> Stream {
-        Stream::take_over(&self.live)
+        Stream::plain(&self.live)
     }
 
     /// Takes one message.
@@ -83,7 +84,7 @@ impl Duplex {
             Err(error) => return Outcome::refuse(200, Some(id), &error),
         };
         let exchange = self.front.initialized(&session, id.clone());
-        let held = Held { session, live: Arc::clone(&self.live), streams: true };
+        let held = Held { session, live: Arc::clone(&self.live), streams: true, resumes: false };
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         Outcome::exchange(exchange)
     }
@@ -98,7 +99,7 @@ impl Duplex {
                 return;
             }
             if let (notice::INITIALIZED, Some(held)) = (method.as_str(), &held) {
-                self.front.listen_to_lists(held);
+                self.front.listen_to_lists(held, false);
             }
         }
         if let Some(held) = held {

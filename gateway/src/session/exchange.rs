@@ -1,26 +1,30 @@
 //! One request on its way to an answer: notifications first, the answer last, nothing after.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
 use protocol::{Raw, envelope, meta, method::notice};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify as Pulse, mpsc};
+use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer;
 use super::asking::Questions;
 use super::live::InFlight;
-use crate::call::{Future, Notice};
+use super::replay::{Event, Recorder};
+use crate::call::{Future, Notice, POLL};
 
 /// Messages of one detached request that may wait for its client.
-const STEPS_QUEUED_MAX: usize = 64;
+pub(super) const STEPS_QUEUED_MAX: usize = 64;
 
 /// How long a message of a detached request waits for a client that does not read; after that the
 /// request goes on without one.
-const STEP_WAIT: Duration = Duration::from_secs(30);
+pub(super) const STEP_WAIT: Duration = Duration::from_secs(30);
 
 /// What happens next on a request's stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,9 @@ pub enum Step {
         /// The response message.
         body: Bytes,
     },
+    /// Something of a stream that can be taken up again; the stream ends after the answer, or
+    /// earlier, and then the client comes back for the rest.
+    Event(Event),
 }
 
 /// A request under way. Dropping it cancels a modern request and abandons a legacy one, which
@@ -46,6 +53,8 @@ enum Source {
     Ready(Option<Step>),
     Running(Box<Running>),
     Detached(mpsc::Receiver<Step>),
+    /// What was said before, and what still will be.
+    Again(VecDeque<Step>, Option<mpsc::Receiver<Step>>),
     Several(Vec<Exchange>),
 }
 
@@ -86,6 +95,44 @@ impl Exchange {
         Self { source: Source::Detached(out) }
     }
 
+    /// A request that runs to its end whoever listens, and whose client may come back for what it
+    /// missed. `begin`: when an answer that is not there yet becomes a stream.
+    pub(super) fn resumable(
+        mut running: Running,
+        tasks: &TaskTracker,
+        (recorder, steps): (Recorder, mpsc::Receiver<Step>),
+        begin: Option<Duration>,
+    ) -> Self {
+        let pause = Arc::clone(&running.shape.pause);
+        tasks.spawn(async move {
+            let mut late = begin.map(|wait| Box::pin(sleep(wait)));
+            let is_late = async |late: &mut Option<Pin<Box<Sleep>>>| match late {
+                Some(sleeping) => sleeping.await,
+                None => std::future::pending().await,
+            };
+            loop {
+                tokio::select! {
+                    biased;
+                    step = running.next() => match step {
+                        Some(step) => recorder.say(step).await,
+                        None => return,
+                    },
+                    () = pause.notified(), if begin.is_some() => recorder.pause().await,
+                    () = is_late(&mut late) => {
+                        late = None;
+                        recorder.prime().await;
+                    }
+                }
+            }
+        });
+        Self { source: Source::Detached(steps) }
+    }
+
+    /// The rest of a stream: first what was said already.
+    pub(super) fn again(said: Vec<Step>, more: Option<mpsc::Receiver<Step>>) -> Self {
+        Self { source: Source::Again(said.into(), more) }
+    }
+
     /// The requests of one batch; their answers come singly, in the order in which they end.
     pub(super) fn several(parts: Vec<Exchange>) -> Self {
         Self { source: Source::Several(parts) }
@@ -102,6 +149,11 @@ impl Exchange {
             Source::Ready(step) => step.take(),
             Source::Running(running) => running.next().await,
             Source::Detached(steps) => steps.recv().await,
+            Source::Again(said, more) => match (said.pop_front(), more) {
+                (Some(step), _) => Some(step),
+                (None, Some(more)) => more.recv().await,
+                (None, None) => None,
+            },
             Source::Several(parts) => next_of(parts).await,
         }
     }
@@ -226,11 +278,17 @@ pub(super) struct NoticeShape {
     pub(super) subscription: Option<Raw>,
     /// Whether the answer is there.
     pub(super) ended: bool,
+    /// Told when the child let its own client come back later.
+    pub(super) pause: Arc<Pulse>,
 }
 
 impl NoticeShape {
     fn write(&mut self, told: &Notice) -> Option<Bytes> {
         let params = match (told.method.as_str(), &self.subscription) {
+            (POLL, _) => {
+                self.pause.notify_one();
+                return None;
+            }
             (notice::PROGRESS, None) => self.progress(&told.params)?,
             (notice::MESSAGE, None) => {
                 let wanted = self.log_level?;

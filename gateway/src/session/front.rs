@@ -34,6 +34,20 @@ pub struct Settings {
     pub question_wait: Duration,
     /// How often a legacy client is asked in one call.
     pub rounds_max: usize,
+    /// Events of a legacy session's streams that are kept for a client that comes back.
+    pub replay_events_max: usize,
+    /// Bytes of them.
+    pub replay_bytes_max: usize,
+    /// How long a call may be unanswered before its answer becomes a stream that can be resumed.
+    pub stream_after: Duration,
+}
+
+/// What a client that opens a stream gets.
+pub enum Opened {
+    /// What is told outside the session's requests.
+    Standing(Stream),
+    /// The rest of an answer that it has begun to read.
+    Answer(Exchange),
 }
 
 /// Takes messages of either era, on any transport.
@@ -84,18 +98,15 @@ pub(super) struct Held {
     pub(super) live: Arc<Live>,
     /// Whether the client can be told things before an answer, and so be asked.
     pub(super) streams: bool,
+    /// Whether it can come back for the rest of a stream.
+    pub(super) resumes: bool,
 }
 
 impl Front {
     /// A front before `serve`.
     pub fn new(serve: BoxServe, seal: Seal, settings: Settings) -> Arc<Self> {
         let seal = Arc::new(seal);
-        let sessions = Sessions::new(
-            Arc::clone(&seal),
-            settings.sessions_max,
-            settings.session_idle,
-            settings.session_age_max,
-        );
+        let sessions = Sessions::new(Arc::clone(&seal), &settings);
         Arc::new(Self {
             serve,
             sessions,
@@ -177,7 +188,7 @@ impl Front {
                         send `initialize` without Mcp-Session-Id";
             (404, ErrorObject::new(error::INVALID_REQUEST, text))
         })?;
-        Ok(Held { session, live, streams: !head.no_stream })
+        Ok(Held { session, live, streams: !head.no_stream, resumes: !head.no_stream })
     }
 
     /// The batch that only `2025-03-26` knows (check 11).
@@ -204,6 +215,8 @@ impl Front {
         held: &Held,
         parts: Vec<Result<Message, Malformed>>,
     ) -> Outcome {
+        // The answers to a batch share one stream, which none of them can end.
+        let held = &Held { resumes: false, ..held.clone() };
         let mut exchanges = Vec::new();
         for part in parts {
             match part {
@@ -223,18 +236,25 @@ impl Front {
         }
     }
 
-    /// Opens the standing stream of the session that the headers name.
+    /// Opens the standing stream of the session that the headers name, or the stream that they say
+    /// was broken.
     ///
     /// # Errors
-    /// HTTP status and body: 405 without a session, 404 for an unknown one.
-    pub fn open_stream(self: &Arc<Self>, arrival: &Arrival) -> Result<Stream, (u16, Bytes)> {
+    /// HTTP status and body: 405 without a session, 404 for an unknown one, 400 for a place in a
+    /// stream that the session never had.
+    pub fn open_stream(self: &Arc<Self>, arrival: &Arrival) -> Result<Opened, (u16, Bytes)> {
         let head = arrival.head.clone().unwrap_or_default();
         let held = self.held(arrival, &head).map_err(|(status, error)| {
             let status = if head.session.is_none() { 405 } else { status };
             (status, envelope::error(None, &error))
         })?;
-        self.listen_to_lists(&held);
-        Ok(Stream::take_over(&held.live))
+        match &head.last_event {
+            Some(id) => self.resume(&held, id),
+            None => {
+                self.listen_to_lists(&held, false);
+                Ok(Opened::Standing(Stream::take_over(&held, None)))
+            }
+        }
     }
 
     /// Ends the session that the headers name; the HTTP status.

@@ -17,6 +17,8 @@ pub struct Head {
     pub name: Option<String>,
     /// `Mcp-Session-Id`.
     pub session: Option<String>,
+    /// `Last-Event-ID`.
+    pub last_event: Option<String>,
     /// `Accept` leaves out event streams: an answer is all that the client takes.
     pub no_stream: bool,
     /// `Mcp-Param-*`: name in lower case behind the prefix, value undecoded.

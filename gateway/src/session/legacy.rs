@@ -17,6 +17,7 @@ use super::exchange::{Exchange, NoticeShape, Running};
 use super::front::{Front, Held, Outcome};
 use super::head::Arrival;
 use super::modern::{in_flight_twice, nothing};
+use super::resume::is_primed;
 use super::rounds;
 use super::sessions::Session;
 use super::states::may_ask;
@@ -108,6 +109,7 @@ impl Front {
             back: back.holding(),
             ..held.call(method.clone())
         };
+        let resumes = held.resumes.then(|| held.live.replays.begin(id.clone()));
         let (serve, rounds_max) = (Arc::clone(&self.serve), self.settings.rounds_max);
         let answering = Box::pin(async move {
             let _place = place;
@@ -121,7 +123,9 @@ impl Front {
         let answer = None;
         let running =
             Running { answering, notices, questions, shape, cancelled, in_flight, answer };
-        Exchange::detached(running, &self.tasks)
+        let Some(stream) = resumes else { return Exchange::detached(running, &self.tasks) };
+        let begin = is_primed(held).then_some(self.settings.stream_after);
+        Exchange::resumable(running, &self.tasks, stream, begin)
     }
 
     /// The requests that change the session itself; unknown where nothing offers what they are for

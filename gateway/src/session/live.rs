@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::asking::Answer;
+use super::replay::Replays;
 
 /// Messages outside any request that may wait while a session's stream is not being read.
 const STANDING_QUEUED_MAX: usize = 256;
@@ -37,6 +38,8 @@ pub(super) struct Live {
     reader: std::sync::Mutex<CancellationToken>,
     /// The listen for the gateway's own lists.
     pub(super) lists: std::sync::Mutex<Option<AbortOnDropHandle<()>>>,
+    /// What its streams said.
+    pub(super) replays: Arc<Replays>,
     used: std::sync::Mutex<Instant>,
 }
 
@@ -54,7 +57,7 @@ impl Drop for InFlight {
 }
 
 impl Live {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(replays: Arc<Replays>) -> Arc<Self> {
         let (standing, standing_out) = mpsc::channel(STANDING_QUEUED_MAX);
         Arc::new(Self {
             in_flight: DashMap::new(),
@@ -65,6 +68,7 @@ impl Live {
             standing_out: Arc::new(Mutex::new(standing_out)),
             reader: std::sync::Mutex::new(CancellationToken::new()),
             lists: std::sync::Mutex::new(None),
+            replays,
             used: std::sync::Mutex::new(Instant::now()),
         })
     }

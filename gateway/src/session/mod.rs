@@ -3,6 +3,7 @@
 mod head;
 mod seal;
 mod answer;
+mod replay;
 mod exchange;
 mod live;
 mod sessions;
@@ -13,11 +14,13 @@ mod front;
 mod modern;
 mod legacy;
 mod streams;
+mod resume;
 mod duplex;
 
 pub use duplex::Duplex;
 pub use exchange::{Exchange, Step};
-pub use front::{Front, Outcome, Settings};
+pub use front::{Front, Opened, Outcome, Settings};
 pub use head::{Arrival, Head};
+pub use replay::Event;
 pub use seal::Seal;
 pub use streams::Stream;

@@ -9,7 +9,9 @@ use protocol::{Grant, Raw, Version};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::front::Settings;
 use super::live::Live;
+use super::replay::{Bounds, Replays};
 use super::seal::Seal;
 use crate::call::{Caller, Endpoint, Principal};
 
@@ -69,12 +71,22 @@ pub(super) struct Sessions {
     max: usize,
     idle: Duration,
     age_max: Duration,
+    replay: Bounds,
 }
 
 impl Sessions {
-    pub(super) fn new(seal: Arc<Seal>, max: usize, idle: Duration, age_max: Duration) -> Self {
-        let ended = Mutex::default();
-        Self { seal, live: DashMap::new(), ended, max, idle, age_max }
+    pub(super) fn new(seal: Arc<Seal>, settings: &Settings) -> Self {
+        let replay =
+            Bounds { events_max: settings.replay_events_max, bytes_max: settings.replay_bytes_max };
+        Self {
+            seal,
+            live: DashMap::new(),
+            ended: Mutex::default(),
+            max: settings.sessions_max,
+            idle: settings.session_idle,
+            age_max: settings.session_age_max,
+            replay,
+        }
     }
 
     /// The id of a new session; `None` when what the client declared is too much to seal.
@@ -151,7 +163,8 @@ impl Sessions {
         if self.live.len() >= self.max {
             self.make_room();
         }
-        let live = self.live.entry(nonce).or_insert_with(Live::new);
+        let new = || Live::new(Replays::new(nonce, self.replay));
+        let live = self.live.entry(nonce).or_insert_with(new);
         Arc::clone(&live)
     }
 
@@ -184,8 +197,9 @@ impl Sessions {
         let idle = self.idle;
         self.live.retain(|_, live| {
             let keep = Instant::now().saturating_duration_since(live.used()) < idle;
-            if !keep {
-                live.end();
+            match keep {
+                true => live.replays.expire(),
+                false => live.end(),
             }
             keep
         });
@@ -212,10 +226,25 @@ fn now() -> u64 {
 mod tests {
     use super::*;
 
+    fn settings() -> Settings {
+        let hour = Duration::from_secs(3600);
+        Settings {
+            calls_in_flight_max: 1,
+            listens_max: 1,
+            sessions_max: 2,
+            session_idle: hour,
+            session_age_max: hour * 24,
+            question_wait: hour,
+            rounds_max: 1,
+            replay_events_max: 1,
+            replay_bytes_max: 1,
+            stream_after: hour,
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn c087_a_full_memory_forgets_the_oldest_and_every_id_stays_good() {
-        let hour = Duration::from_secs(3600);
-        let sessions = Sessions::new(Arc::new(Seal::new(None).unwrap()), 2, hour, hour * 24);
+        let sessions = Sessions::new(Arc::new(Seal::new(None).unwrap()), &settings());
         let session = Session {
             version: Version::V2025_06_18,
             caller: Caller::gateway(),
@@ -236,8 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn c087_an_id_is_good_for_its_principal_and_endpoint_only() {
-        let hour = Duration::from_secs(3600);
-        let sessions = Sessions::new(Arc::new(Seal::new(None).unwrap()), 2, hour, hour * 24);
+        let sessions = Sessions::new(Arc::new(Seal::new(None).unwrap()), &settings());
         let session = Session {
             version: Version::V2025_06_18,
             caller: Caller::gateway(),

@@ -1,5 +1,6 @@
 //! What a legacy session hears outside its requests: list changes and updates of its subscriptions.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::front::{Front, Held};
 use super::legacy::own;
 use super::live::{Live, SUBSCRIPTIONS_MAX};
+use super::replay::{Event, Place};
+use super::resume::is_primed;
 use crate::call::{Backchannel, Call, DynServe, Fault, Kind, Reply};
 
 /// How long a subscription may take to be confirmed.
@@ -24,45 +27,71 @@ pub struct Stream {
     live: Arc<Live>,
     queue: Option<OwnedMutexGuard<mpsc::Receiver<Bytes>>>,
     ended: CancellationToken,
+    /// Whether what it says is kept for a client that comes back.
+    kept: bool,
+    /// Where the client comes back to.
+    after: Option<Place>,
+    /// What comes before the queue.
+    first: VecDeque<Event>,
 }
 
 impl Stream {
     /// The stream of a session; one that was open before ends, since each message goes to exactly
     /// one (check 88).
-    pub(super) fn take_over(live: &Arc<Live>) -> Self {
-        Self { live: Arc::clone(live), queue: None, ended: live.take_over() }
+    pub(super) fn take_over(held: &Held, after: Option<Place>) -> Self {
+        let mut stream = Self::plain(&held.live);
+        if is_primed(held) {
+            stream.first.extend(after.is_none().then(|| held.live.replays.standing_place()));
+        }
+        Self { kept: true, after, ..stream }
+    }
+
+    /// The same on a channel that cannot be taken up again.
+    pub(super) fn plain(live: &Arc<Live>) -> Self {
+        let ended = live.take_over();
+        let (queue, kept, after, first) = (None, false, None, VecDeque::new());
+        Self { live: Arc::clone(live), queue, ended, kept, after, first }
     }
 
     /// The next message; `None` when the session or the stream has ended.
-    pub async fn next(&mut self) -> Option<Bytes> {
+    pub async fn next(&mut self) -> Option<Event> {
         let ended = self.ended.clone();
-        let next = async {
-            if self.queue.is_none() {
-                self.queue = Some(Arc::clone(&self.live.standing_out).lock_owned().await);
-            }
-            match &mut self.queue {
-                Some(queue) => queue.recv().await,
-                None => None,
-            }
-        };
         tokio::select! {
             biased;
             () = ended.cancelled() => None,
-            message = next => message,
+            event = self.event() => event,
         }
+    }
+
+    async fn event(&mut self) -> Option<Event> {
+        if self.queue.is_none() {
+            self.queue = Some(Arc::clone(&self.live.standing_out).lock_owned().await);
+        }
+        // Only now has the stream before this one said its last.
+        if let Some(place) = self.after.take() {
+            self.first.extend(self.live.replays.standing_after(place));
+        }
+        if let Some(event) = self.first.pop_front() {
+            return Some(event);
+        }
+        let body = self.queue.as_mut()?.recv().await?;
+        Some(match self.kept {
+            true => self.live.replays.stand(body),
+            false => Event { id: None, body: Some(body) },
+        })
     }
 }
 
 impl Front {
-    /// Has the session told of list changes from now on.
-    pub(super) fn listen_to_lists(self: &Arc<Self>, held: &Held) {
+    /// Has the session told of list changes from now on; at once, where it missed some.
+    pub(super) fn listen_to_lists(self: &Arc<Self>, held: &Held, missed: bool) {
         let mut lists = held.live.lists.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if lists.as_ref().is_none_or(|task| task.is_finished()) {
+        if missed || lists.as_ref().is_none_or(|task| task.is_finished()) {
             let filter = concat!(
                 r#"{"notifications":{"toolsListChanged":true,"#,
                 r#""promptsListChanged":true,"resourcesListChanged":true}}"#
             );
-            *lists = Some(self.listen_for(held, Raw::from_static(filter), None));
+            *lists = Some(self.listen_for(held, Raw::from_static(filter), None, missed));
         }
     }
 
@@ -96,7 +125,7 @@ impl Front {
         let filter = ObjectWriter::new().raw("resourceSubscriptions", &wanted).finish();
         let filter = ObjectWriter::new().raw("notifications", &filter).finish();
         let (confirmed, confirmation) = oneshot::channel();
-        let task = self.listen_for(held, filter, Some(confirmed));
+        let task = self.listen_for(held, filter, Some(confirmed), false);
         match timeout(SUBSCRIBE_WAIT, confirmation).await {
             Ok(Ok(true)) => {
                 held.live.subscriptions.insert(uri.into_owned(), task);
@@ -110,12 +139,14 @@ impl Front {
     }
 
     /// Runs a listen for the session and puts what it tells on its standing stream. `confirmed`
-    /// hears whether any URI was honoured.
+    /// hears whether any URI was honoured. After `missed`, each list that is listened to is told
+    /// as changed.
     fn listen_for(
         self: &Arc<Self>,
         held: &Held,
         filter: Raw,
         mut confirmed: Option<oneshot::Sender<bool>>,
+        missed: bool,
     ) -> AbortOnDropHandle<()> {
         let (back, mut notices) = Backchannel::open();
         let call = Call { params: filter, back, ..own(&held.session, Method::Listen) };
@@ -131,6 +162,9 @@ impl Front {
                 };
                 let Some(told) = told else { return };
                 if told.method == notice::ACKNOWLEDGED {
+                    if let Some(live) = live.upgrade().filter(|_| missed) {
+                        tell_lists(&live, &told.params);
+                    }
                     if let Some(confirmed) = confirmed.take() {
                         // Who asked may have been cancelled.
                         let _gone = confirmed.send(honours_uris(&told.params));
@@ -144,6 +178,21 @@ impl Front {
                 ));
             }
         }))
+    }
+}
+
+/// Tells of each list in an acknowledgement as if it had changed: what did was missed.
+fn tell_lists(live: &Live, params: &Raw) {
+    let inside = Members::read(params).ok().and_then(|members| members.get("notifications"));
+    let Some(inside) = inside.and_then(|text| Members::read(text).ok()) else { return };
+    for (key, method) in [
+        ("toolsListChanged", notice::TOOLS_CHANGED),
+        ("promptsListChanged", notice::PROMPTS_CHANGED),
+        ("resourcesListChanged", notice::RESOURCES_CHANGED),
+    ] {
+        if inside.get(key) == Some("true") {
+            live.tell(envelope::notification(method, &Raw::default()));
+        }
     }
 }
 

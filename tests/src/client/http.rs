@@ -40,6 +40,8 @@ pub struct Answer {
     body: Incoming,
     /// What came of the body and was not taken yet.
     rest: Vec<u8>,
+    /// The id of the last event that had one.
+    pub last_event: Option<String>,
     _connection: AbortOnDropHandle<()>,
 }
 
@@ -122,6 +124,7 @@ impl Http {
             headers: head.headers,
             body,
             rest: Vec::new(),
+            last_event: None,
             _connection: connection,
         }
     }
@@ -202,7 +205,10 @@ impl Answer {
                 let event = String::from_utf8_lossy(&event).into_owned();
                 let data = event.lines().filter_map(|line| line.strip_prefix("data:"));
                 let data: Vec<_> = data.map(str::trim_start).collect();
-                if data.is_empty() {
+                let id = event.lines().find_map(|line| line.strip_prefix("id: "));
+                self.last_event = id.map(str::to_owned).or(self.last_event.take());
+                // The first event of a stream that can be resumed has no message.
+                if data.iter().all(|line| line.is_empty()) {
                     continue;
                 }
                 return Some(masked(&data.join("\n")));

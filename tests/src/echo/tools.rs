@@ -11,6 +11,7 @@ use super::{Event, bad};
 /// `echo` says its arguments as text; `params` gives all params back as structured content;
 /// `answer {result}` answers with exactly that result; `fail {error}` with exactly that error;
 /// `slow {steps}` tells these progress values first; `wait` waits until released or cancelled;
+/// `poll` lets its client come back later, and waits like `wait`;
 /// `log {levels}` logs one message of each level; `place` has arguments mirrored in headers.
 pub(super) async fn call(
     request: &ChildRequest,
@@ -44,6 +45,12 @@ pub(super) async fn call(
             progress(request, "0").await;
             while !events.recv().await.is_ok_and(|event| event.method == "release") {}
             Ok(text("\"released\""))
+        }
+        "poll" => {
+            let mut events = events.subscribe();
+            request.back.notify("gateway/poll", Raw::default()).await;
+            while !events.recv().await.is_ok_and(|event| event.method == "release") {}
+            Ok(text("\"polled\""))
         }
         "log" => {
             for level in inside.get("levels").and_then(elements).unwrap_or_default() {

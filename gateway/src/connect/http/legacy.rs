@@ -163,7 +163,12 @@ impl Legacy {
                     }
                     continue;
                 }
-                Ok(None) => None,
+                Ok(None) => {
+                    if resume.header().is_some() && !wanted.has_stray() {
+                        call.back.let_poll();
+                    }
+                    None
+                }
                 Err(Broken::Cut { log }) => Some(Broken::Cut { log }),
                 Err(broken) => return Err(broken),
             };

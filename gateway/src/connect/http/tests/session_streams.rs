@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::script::{event, notice};
 use super::*;
-use crate::call::{Backchannel, List};
+use crate::call::{Backchannel, List, POLL};
 
 const TELLS: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true}}"#;
 
@@ -122,6 +122,30 @@ async fn c103_a_stream_with_ids_is_taken_up_after_the_last_one() {
         assert_eq!(get.header("accept"), Some("text/event-stream"));
         assert_eq!(get.header("mcp-session-id"), Some("s1"));
         assert_eq!(get.header("content-type"), None);
+    }
+}
+
+#[tokio::test]
+async fn c103_a_child_that_hangs_up_in_order_lets_our_client_come_back_later_too() {
+    for (first, polls) in [
+        (Act::events("id: b\nretry: 1\ndata:\n\n"), true),
+        (Act::torn("id: b\nretry: 1\ndata:\n\n"), false),
+    ] {
+        let (first, called) = (std::sync::Mutex::new(Some(first)), std::sync::Mutex::default());
+        let server = Server::start(legacy_server("{}", move |asked| {
+            if asked.method() == "tools/call" {
+                *called.lock().unwrap() = asked.id();
+                return first.lock().unwrap().take().unwrap();
+            }
+            let id: String = called.lock().unwrap().clone();
+            Act::events(&event(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#)))
+        }));
+        let server = server.await;
+        let (link, _told) = linked(&server, EraPin::Legacy).await;
+        let (back, mut notices) = Backchannel::open();
+        link.serve(Call { back, ..tool_call() }).await.unwrap();
+        let told = notices.try_recv().map(|notice| notice.method);
+        assert_eq!(told.is_ok_and(|method| method == POLL), polls);
     }
 }
 

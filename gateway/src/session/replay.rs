@@ -1,0 +1,472 @@
+//! What the streams of one legacy session said, kept for a client whose connection broke
+//! (digest 1.10, check 92).
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::Raw;
+use ring::digest::{SHA256, digest};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::exchange::{STEP_WAIT, STEPS_QUEUED_MAX, Step};
+
+/// How long what a stream said is kept after its end: a client that wants it comes soon.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+/// Streams with lost answers that are remembered by session, so that their loss can be told.
+const LOST_MAX: usize = 256;
+/// The longest `Last-Event-ID` that is looked at, in bytes: more than any that is given out.
+const ID_BYTES_MAX: usize = 80;
+
+/// In ids, the kind of the standing stream, which survives a restart.
+const STANDING: &str = "s";
+/// In ids, the kind of a stream with an answer.
+const ANSWER: &str = "a";
+
+/// How much is kept of one session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) events_max: usize,
+    pub(super) bytes_max: usize,
+}
+
+/// One event of a stream that can be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its id, unique in its session; `None` where nothing is kept.
+    pub id: Option<String>,
+    /// The message; `None` for the first event, which only gives the client a place to come back
+    /// to.
+    pub body: Option<Bytes>,
+}
+
+/// The streams of one session.
+pub(super) struct Replays {
+    /// Stands in every id: those of other sessions are known as foreign. A restart keeps it.
+    tag: u64,
+    /// The standing stream; another one after a restart.
+    standing: u64,
+    bounds: Bounds,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    streams: HashMap<u64, Log>,
+    /// By age, over all streams.
+    order: VecDeque<(u64, Instant)>,
+    bytes: usize,
+    /// Requests whose answers are no longer kept, by their streams.
+    lost: VecDeque<(u64, Raw)>,
+}
+
+/// What is kept of one stream.
+#[derive(Default)]
+struct Log {
+    events: VecDeque<(u64, Bytes)>,
+    /// The number of the newest event.
+    newest: u64,
+    /// Whether the client knows a place in it.
+    started: bool,
+    ended: bool,
+    reader: Option<mpsc::Sender<Step>>,
+    /// What it answers; nothing for the standing one.
+    request: Option<Raw>,
+}
+
+/// A place in a stream, as `Last-Event-ID` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    stream: u64,
+    pub(super) standing: bool,
+    number: u64,
+}
+
+/// The rest of an answer's stream.
+pub(super) enum Rest {
+    /// What was said since, and what will be.
+    Kept { said: Vec<Step>, lost: bool, more: Option<mpsc::Receiver<Step>> },
+    /// The answer to this request was given and is not kept any more.
+    Lost(Raw),
+    /// Nothing is known of such a stream.
+    Unknown,
+}
+
+impl Kept {
+    /// Adds an event and makes room; its number.
+    fn add(&mut self, stream: u64, body: Bytes, bounds: Bounds) -> u64 {
+        let log = self.streams.entry(stream).or_default();
+        log.newest += 1;
+        log.started = true;
+        let number = log.newest;
+        self.bytes += body.len();
+        log.events.push_back((number, body));
+        self.order.push_back((stream, Instant::now()));
+        while self.order.len() > bounds.events_max || self.bytes > bounds.bytes_max {
+            self.drop_oldest();
+        }
+        number
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((stream, _)) = self.order.pop_front() else { return };
+        let Some(log) = self.streams.get_mut(&stream) else { return };
+        let Some((_, body)) = log.events.pop_front() else { return };
+        self.bytes -= body.len();
+        if log.ended && log.events.is_empty() {
+            self.forget(stream);
+        }
+    }
+
+    /// Forgets a stream but for what it answered.
+    fn forget(&mut self, stream: u64) {
+        let request = self.streams.remove(&stream).and_then(|log| log.request);
+        if let Some(request) = request {
+            if self.lost.len() >= LOST_MAX {
+                self.lost.pop_front();
+            }
+            self.lost.push_back((stream, request));
+        }
+    }
+}
+
+impl Replays {
+    /// Those of the session with this nonce.
+    pub(super) fn new(nonce: u64, bounds: Bounds) -> Arc<Self> {
+        let sum = digest(&SHA256, format!("events of session {nonce}").as_bytes());
+        let tag = sum.as_ref().iter().take(8).fold(0, |tag, byte| (tag << 8) | u64::from(*byte));
+        Arc::new(Self { tag, standing: rand::random(), bounds, kept: Mutex::default() })
+    }
+
+    /// Of a channel on which nothing is ever taken up again.
+    pub(super) fn none() -> Arc<Self> {
+        Self::new(0, Bounds { events_max: 0, bytes_max: 0 })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn id(&self, stream: u64, number: u64) -> String {
+        let kind = if stream == self.standing { STANDING } else { ANSWER };
+        format!("{:016x}{kind}{stream:016x}-{number}", self.tag)
+    }
+
+    /// Reads `Last-Event-ID`; `None` for one that this session was never given.
+    pub(super) fn place(&self, id: &str) -> Option<Place> {
+        let id = id.trim();
+        if id.len() > ID_BYTES_MAX || !id.is_ascii() || id.len() < 33 {
+            return None;
+        }
+        let (tag, rest) = id.split_at(16);
+        let (kind, rest) = rest.split_at(1);
+        let (stream, number) = rest.split_once('-')?;
+        let stream = (stream.len() == 16).then(|| u64::from_str_radix(stream, 16).ok())??;
+        let place = Place { stream, standing: kind == STANDING, number: number.parse().ok()? };
+        let known =
+            u64::from_str_radix(tag, 16).ok()? == self.tag && [STANDING, ANSWER].contains(&kind);
+        let written = format!("{tag}{kind}{stream:016x}-{}", place.number);
+        (known && written == id).then_some(place)
+    }
+
+    /// A stream for the answer to `request`, and where its steps come out.
+    pub(super) fn begin(self: &Arc<Self>, request: Raw) -> (Recorder, mpsc::Receiver<Step>) {
+        let (reader, out) = mpsc::channel(STEPS_QUEUED_MAX);
+        let stream: u64 = rand::random();
+        let log = Log { reader: Some(reader), request: Some(request), ..Log::default() };
+        self.kept().streams.insert(stream, log);
+        (Recorder { replays: Arc::clone(self), stream }, out)
+    }
+
+    /// What follows a place in the stream of an answer. Who read that stream until now reads it no
+    /// more.
+    pub(super) fn rest(&self, place: Place) -> Rest {
+        let mut kept = self.kept();
+        if let Some((_, request)) = kept.lost.iter().find(|(stream, _)| *stream == place.stream) {
+            return Rest::Lost(request.clone());
+        }
+        let known = kept.streams.get_mut(&place.stream).filter(|log| log.started);
+        let Some(log) = known else { return Rest::Unknown };
+        let lost = log.is_lost_after(place.number);
+        let said = log.events.iter().filter(|(number, _)| *number > place.number);
+        let event = |(number, body): &(u64, Bytes)| {
+            let id = Some(self.id(place.stream, *number));
+            Step::Event(Event { id, body: Some(body.clone()) })
+        };
+        let said = said.map(event).collect();
+        let more = (!log.ended).then(|| {
+            let (reader, out) = mpsc::channel(STEPS_QUEUED_MAX);
+            log.reader = Some(reader);
+            out
+        });
+        Rest::Kept { said, lost, more }
+    }
+
+    /// Keeps a message of the standing stream.
+    pub(super) fn stand(&self, body: Bytes) -> Event {
+        let number = self.kept().add(self.standing, body.clone(), self.bounds);
+        Event { id: Some(self.id(self.standing, number)), body: Some(body) }
+    }
+
+    /// The first event of a standing stream: a place to come back to.
+    pub(super) fn standing_place(&self) -> Event {
+        let number = self.kept().streams.get(&self.standing).map_or(0, |log| log.newest);
+        Event { id: Some(self.id(self.standing, number)), body: None }
+    }
+
+    /// What the standing stream said after a place.
+    pub(super) fn standing_after(&self, place: Place) -> VecDeque<Event> {
+        let kept = self.kept();
+        let log = kept.streams.get(&self.standing).filter(|_| place.stream == self.standing);
+        let events = log.into_iter().flat_map(|log| &log.events);
+        let events = events.filter(|(number, _)| *number > place.number);
+        let event = |(number, body): &(u64, Bytes)| {
+            let id = Some(self.id(self.standing, *number));
+            Event { id, body: Some(body.clone()) }
+        };
+        events.map(event).collect()
+    }
+
+    /// Whether something that the standing stream said after a place is not kept any more.
+    pub(super) fn standing_is_lost_after(&self, place: Place) -> bool {
+        let kept = self.kept();
+        let log = kept.streams.get(&self.standing);
+        place.stream != self.standing || log.is_some_and(|log| log.is_lost_after(place.number))
+    }
+
+    /// Forgets what was said too long ago.
+    pub(super) fn expire(&self) {
+        let mut kept = self.kept();
+        while kept.order.front().is_some_and(|(_, since)| since.elapsed() > KEPT_FOR) {
+            kept.drop_oldest();
+        }
+    }
+}
+
+impl Log {
+    /// Whether an event after this one was there and is not any more.
+    fn is_lost_after(&self, number: u64) -> bool {
+        let oldest = self.events.front().map_or(self.newest + 1, |(oldest, _)| *oldest);
+        number.saturating_add(1) < oldest
+    }
+}
+
+/// Writes the stream of one answer. Dropping it ends the stream.
+pub(super) struct Recorder {
+    replays: Arc<Replays>,
+    stream: u64,
+}
+
+impl Recorder {
+    /// Passes a step on. What comes on a stream is kept first; an answer that is all there is comes
+    /// without a stream and is not.
+    pub(super) async fn say(&self, step: Step) {
+        let (reader, step) = {
+            let mut kept = self.replays.kept();
+            let Some(log) = kept.streams.get(&self.stream) else { return };
+            let reader = log.reader.clone();
+            let alone = matches!(step, Step::Last { .. }) && !log.started;
+            let step = match step {
+                Step::Notice(body) | Step::Last { body, .. } if !alone => {
+                    let number = kept.add(self.stream, body.clone(), self.replays.bounds);
+                    let id = Some(self.replays.id(self.stream, number));
+                    Step::Event(Event { id, body: Some(body) })
+                }
+                step => step,
+            };
+            (reader, step)
+        };
+        self.pass(reader, step).await;
+    }
+
+    /// Begins the stream with an event that only says where to come back to, unless it has begun.
+    pub(super) async fn prime(&self) {
+        let reader = {
+            let mut kept = self.replays.kept();
+            let log = kept.streams.get_mut(&self.stream).filter(|log| !log.started);
+            let Some(log) = log else { return };
+            log.started = true;
+            log.reader.clone()
+        };
+        let id = Some(self.replays.id(self.stream, 0));
+        self.pass(reader, Step::Event(Event { id, body: None })).await;
+    }
+
+    /// Ends what the client reads now: it comes back for the rest.
+    pub(super) async fn pause(&self) {
+        self.prime().await;
+        if let Some(log) = self.replays.kept().streams.get_mut(&self.stream) {
+            log.reader = None;
+        }
+    }
+
+    /// A client that left, or stopped reading, still wants the work done.
+    async fn pass(&self, reader: Option<mpsc::Sender<Step>>, step: Step) {
+        let Some(reader) = reader else { return };
+        if reader.send_timeout(step, STEP_WAIT).await.is_ok() {
+            return;
+        }
+        if let Some(log) = self.replays.kept().streams.get_mut(&self.stream) {
+            let same = log.reader.as_ref().is_some_and(|now| now.same_channel(&reader));
+            log.reader = log.reader.take().filter(|_| !same);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let mut kept = self.replays.kept();
+        let Some(log) = kept.streams.get_mut(&self.stream) else { return };
+        log.ended = true;
+        log.reader = None;
+        if !log.started {
+            kept.streams.remove(&self.stream);
+        } else if log.events.is_empty() {
+            kept.forget(self.stream);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replays(events_max: usize, bytes_max: usize) -> Arc<Replays> {
+        Replays::new(7, Bounds { events_max, bytes_max })
+    }
+
+    async fn say(recorder: &Recorder, text: &'static str) {
+        recorder.say(Step::Notice(Bytes::from_static(text.as_bytes()))).await;
+    }
+
+    fn bodies(steps: &[Step]) -> Vec<String> {
+        let body = |step: &Step| match step {
+            Step::Event(Event { body: Some(body), .. }) => String::from_utf8_lossy(body).into(),
+            other => panic!("{other:?}"),
+        };
+        steps.iter().map(body).collect()
+    }
+
+    fn id_of(step: Option<Step>) -> String {
+        match step {
+            Some(Step::Event(Event { id: Some(id), .. })) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn c092_only_what_followed_in_the_same_stream_is_said_again() {
+        let all = replays(100, 1000);
+        let (one, mut read) = all.begin(Raw::from_static("1"));
+        let (two, _read) = all.begin(Raw::from_static("2"));
+        for text in ["a", "b", "c"] {
+            say(&one, text).await;
+            say(&two, "other").await;
+        }
+        let first = all.place(&id_of(read.recv().await)).unwrap();
+        let Rest::Kept { said, lost: false, more: Some(mut more) } = all.rest(first) else {
+            panic!("kept");
+        };
+        assert_eq!(bodies(&said), ["b", "c"]);
+        say(&one, "d").await;
+        assert_eq!(bodies(&[more.recv().await.unwrap()]), ["d"]);
+        assert!(read.recv().await.is_some() && read.recv().await.is_some());
+        assert_eq!(read.recv().await, None, "one reads at a time");
+        drop(one);
+        let Rest::Kept { said, more: None, .. } = all.rest(first) else { panic!("kept") };
+        assert_eq!(bodies(&said), ["b", "c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn c092_an_answer_alone_has_no_stream_and_is_not_kept() {
+        let all = replays(100, 1000);
+        let (one, mut read) = all.begin(Raw::from_static("1"));
+        let last = Step::Last { status: 200, body: Bytes::from_static(b"a") };
+        one.say(last.clone()).await;
+        drop(one);
+        assert_eq!(read.recv().await, Some(last));
+        assert!(all.kept().streams.is_empty() && all.kept().lost.is_empty());
+    }
+
+    #[tokio::test]
+    async fn c092_what_is_kept_is_bounded_and_its_loss_is_known() {
+        for (events_max, bytes_max) in [(2, 1000), (100, 2)] {
+            let all = replays(events_max, bytes_max);
+            let (one, mut read) = all.begin(Raw::from_static("1"));
+            one.prime().await;
+            let place = all.place(&id_of(read.recv().await)).unwrap();
+            for text in ["a", "b", "c"] {
+                say(&one, text).await;
+            }
+            let Rest::Kept { said, lost: true, .. } = all.rest(place) else { panic!("kept") };
+            assert_eq!(bodies(&said), ["b", "c"]);
+            drop(one);
+            let (two, _read) = all.begin(Raw::from_static("2"));
+            for text in ["d", "e"] {
+                say(&two, text).await;
+            }
+            assert!(matches!(all.rest(place), Rest::Lost(request) if request.as_str() == "1"));
+            let kept = all.kept();
+            assert_eq!((kept.order.len(), kept.bytes, kept.streams.len()), (2, 2, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn c092_what_is_old_is_forgotten() {
+        let all = replays(100, 1000);
+        let (one, mut read) = all.begin(Raw::from_static("1"));
+        say(&one, "a").await;
+        drop(one);
+        let place = all.place(&id_of(read.recv().await)).unwrap();
+        tokio::time::advance(KEPT_FOR).await;
+        all.expire();
+        assert!(matches!(all.rest(place), Rest::Kept { .. }));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        all.expire();
+        assert!(matches!(all.rest(place), Rest::Lost(_)));
+        assert_eq!(all.kept().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn c092_an_id_of_another_session_or_a_made_up_one_is_none() {
+        let (all, other) = (replays(9, 9), Replays::new(8, Bounds { events_max: 9, bytes_max: 9 }));
+        let good = all.stand(Bytes::from_static(b"a")).id.unwrap();
+        let place = all.place(&good).unwrap();
+        assert!(place.standing && place.number == 1);
+        assert_eq!(other.place(&good), None);
+        let long = format!("{good}{}", "0".repeat(100));
+        let bad = ["", "1", "-", &good[1..], &good.replace('s', "x"), &format!("{good}x"), &long];
+        for bad in bad {
+            assert_eq!(all.place(bad), None, "{bad}");
+        }
+        for bad in [good.replace('-', "-0"), good.replace('-', "é"), good.replace('-', "--")] {
+            assert_eq!(all.place(&bad), None, "{bad}");
+        }
+        let unknown = Place { stream: 5, standing: false, number: 1 };
+        assert!(matches!(all.rest(unknown), Rest::Unknown));
+    }
+
+    #[tokio::test]
+    async fn c092_a_standing_stream_says_what_followed_and_knows_what_it_lost() {
+        let all = replays(2, 1000);
+        let first = all.place(&all.standing_place().id.unwrap()).unwrap();
+        assert!(!all.standing_is_lost_after(first));
+        let said = |place| -> Vec<_> {
+            all.standing_after(place).into_iter().filter_map(|event| event.body).collect()
+        };
+        for text in ["a", "b"] {
+            all.stand(Bytes::from_static(text.as_bytes()));
+        }
+        assert_eq!(said(first), ["a", "b"]);
+        assert!(!all.standing_is_lost_after(first));
+        all.stand(Bytes::from_static(b"c"));
+        assert_eq!(said(first), ["b", "c"]);
+        assert!(all.standing_is_lost_after(first));
+        let restarted = replays(2, 1000);
+        let before = restarted.place(&all.id(all.standing, 3)).unwrap();
+        assert!(restarted.standing_is_lost_after(before));
+        assert_eq!(restarted.standing_after(before), []);
+    }
+}
