@@ -166,11 +166,11 @@ table! {
     ROUNDS_MAX = "rounds_max", Kind::Count(1, 1000), "16",
         "times that a legacy client is asked in one call of a modern child";
     REPLAY_EVENTS_MAX = "replay_events_max", Kind::Count(0, 100_000), "1000",
-        "events of the streams of one legacy session that are kept for a client whose connection broke";
+        "events of a legacy session's streams, kept for a client whose connection broke";
     REPLAY_BYTES_MAX = "replay_bytes_max", Kind::Bytes(KIB, GIB), "\"1MiB\"",
         "bytes of them";
     STREAM_AFTER = "stream_after", Kind::Time(0, DAY), "\"2s\"",
-        "without an answer, after which a call of 2025-11-25 gets a stream that it can take up again";
+        "without an answer; then a call of 2025-11-25 gets a stream that it can take up again";
     DRAIN = "drain", Kind::Time(0, 10 * MINUTE), "\"10s\"",
         "for calls in flight to end at shutdown";
     SETTLE = "settle", Kind::Time(0, 5 * MINUTE), "\"5s\"",
