@@ -9,7 +9,7 @@ use protocol::json::{self, Members, ObjectWriter};
 use protocol::{Method, Raw, error};
 use tokio::time::timeout;
 
-use super::MountSettings;
+use super::{MountSettings, entry};
 use crate::call::{Call, Caller, Entry, Fault, Kind, Link, List, Offer, Withheld};
 
 /// A name or URI longer than this, in bytes, is withheld: no provider takes it.
@@ -69,23 +69,36 @@ struct Shape {
     name: &'static str,
     member: &'static str,
     key: &'static str,
+    entry: entry::Shape,
 }
 
-const TOOLS: Shape =
-    Shape { method: Method::ToolsList, name: "tools/list", member: "tools", key: "name" };
-const PROMPTS: Shape =
-    Shape { method: Method::PromptsList, name: "prompts/list", member: "prompts", key: "name" };
+const TOOLS: Shape = Shape {
+    method: Method::ToolsList,
+    name: "tools/list",
+    member: "tools",
+    key: "name",
+    entry: entry::TOOL,
+};
+const PROMPTS: Shape = Shape {
+    method: Method::PromptsList,
+    name: "prompts/list",
+    member: "prompts",
+    key: "name",
+    entry: entry::PROMPT,
+};
 const RESOURCES: Shape = Shape {
     method: Method::ResourcesList,
     name: "resources/list",
     member: "resources",
     key: "uri",
+    entry: entry::RESOURCE,
 };
 const TEMPLATES: Shape = Shape {
     method: Method::TemplatesList,
     name: "resources/templates/list",
     member: "resourceTemplates",
     key: "uriTemplate",
+    entry: entry::TEMPLATE,
 };
 
 struct Reader<'a> {
@@ -203,7 +216,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Checks one entry as far as routing and clients need it; all of its bytes are kept.
+    /// Checks one entry as far as routing and clients need it, and mends what can be.
     fn entry(&self, shape: &Shape, raw: Raw) -> Result<Entry, (Option<String>, String)> {
         let members = Members::read(&raw).map_err(|fault| (None, fault.0))?;
         let key = members.get_string(shape.key).map(std::borrow::Cow::into_owned);
@@ -216,19 +229,16 @@ impl Reader<'_> {
             let reason = format!("`{}` is longer than {KEY_BYTES_MAX} bytes", shape.key);
             return Err((Some(shown), reason));
         }
+        let raw = entry::fit(shape.entry, &raw).map_err(fault)?;
         let mut mirrored = Vec::new();
         if shape.method == Method::ToolsList {
-            let schema = members.get("inputSchema").unwrap_or_default();
-            if !schema.starts_with('{') {
-                return Err(fault("`inputSchema` is missing or no object".to_owned()));
-            }
-            match header::mirrored(schema) {
+            match header::mirrored(members.get("inputSchema").unwrap_or_default()) {
                 Ok(found) => mirrored = found,
                 Err(reason) if self.settings.remote => return Err(fault(reason)),
                 Err(_) => {}
             }
         }
-        Ok(Entry { key: name, raw: raw.clone(), mirrored: mirrored.into() })
+        Ok(Entry { key: name, raw, mirrored: mirrored.into() })
     }
 
     fn withhold(&mut self, shape: &Shape, key: &str, reason: String) {

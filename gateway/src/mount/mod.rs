@@ -6,6 +6,7 @@
 mod status;
 mod pause;
 mod catalog;
+mod entry;
 mod board;
 mod replica;
 mod gate;
