@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Composes many MCP servers behind one endpoint.
 ///
-/// `gateway` alone is `gateway run`: it mounts what ./routing.toml says (without such a file, two
-/// small servers that are compiled in) and serves all of it at http://127.0.0.1:8808/mcp.
+/// `gateway` alone is `gateway run`: it mounts what ./routing.toml says (without such a file, the
+/// servers that are compiled in) and serves all of it at http://127.0.0.1:8808/mcp.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all went well; 1 what was asked for failed; \
-2 the command line or the configuration is wrong.
+2 the command line or the configuration is wrong; 130 a second Ctrl-C ended it at once.
 Environment: GATEWAY_GATEWAY__LISTEN, GATEWAY_MOUNTS__<NAME>__<KEY>, … set keys of the \
 configuration; GATEWAY_LOG is --log.";
 
@@ -119,6 +119,9 @@ pub(crate) struct WhomArgs {
     /// The configuration [default: ./routing.toml, or the built-in one where there is none].
     #[arg(short, long, value_name = "FILE", conflicts_with = "url")]
     pub(crate) config: Option<PathBuf>,
+    /// Set any key of the configuration, such as mounts.files.timeout=90s.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "url")]
+    pub(crate) set: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

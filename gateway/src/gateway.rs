@@ -113,9 +113,12 @@ impl Gateway {
             config::Listen::Unix(path) => Address::Unix(path.clone()),
         };
         let mode = gateway.socket_mode;
-        let mcp = Listener::bind(&place, mode).await?;
+        let mcp = Listener::bind(&place, mode, "gateway.listen").await?;
         let admin = match gateway.admin {
-            Some(address) => Some(Listener::bind(&Address::Tcp(address), mode).await?),
+            Some(address) => {
+                let place = Address::Tcp(address);
+                Some(Listener::bind(&place, mode, "gateway.admin").await?)
+            }
             None => None,
         };
         let at = |listener: &Listener| listener.address().clone();

@@ -30,13 +30,14 @@ impl Apart {
         Self::run(&program(), &["run", &file.display().to_string()], file).await
     }
 
-    /// Runs a program that says on standard output where its gateway listens. Its errors, and what
-    /// it keeps between two runs, are beside `file`.
+    /// Runs a program that says on standard output where its gateway listens. It works in the
+    /// folder of `file`, where its errors are and what it keeps between two runs.
     pub async fn run(program: &Path, args: &[&str], file: &Path) -> Self {
         let folder = file.parent().expect("a folder of the test's own");
         let errors = folder.join("errors.txt");
         let mut child = Command::new(program)
             .args(args)
+            .current_dir(folder)
             .env("XDG_STATE_HOME", folder.join("state"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -122,20 +122,30 @@ async fn c160_a_bad_entry_is_withheld_with_a_reason_and_the_others_serve() {
         .tool_as(r#"{"name":"","inputSchema":{}}"#)
         .tool_as(r#"{"name":7,"inputSchema":{}}"#)
         .tool_as("17")
+        .tool_as(r#"{"name":"text","inputSchema":{"type":"string"}}"#)
+        .tool_as(r#"{"name":"hint","inputSchema":{},"annotations":{"readOnlyHint":"yes"}}"#)
+        .tool_as(
+            r#"{"name":"mended","description":null,"inputSchema":{"properties":{"any":true}}}"#,
+        )
         .tool("good")
         .tool(&long);
     let play = Cast::new("").in_process("m", "", script).start().await;
-    assert_eq!(play.tools().await, ["m_good"]);
+    assert_eq!(play.tools().await, ["m_good", "m_mended"]);
+    let listed = play.ask("tools/list", "{}").await;
+    let mended = r#"{"name":"m_mended","inputSchema":{"properties":{"any":{}},"type":"object"}}"#;
+    assert!(listed.contains(mended), "{listed}");
     let report = play.running.gateway().mounts();
     let withheld: Vec<_> =
         report[0].withheld.iter().map(|w| format!("{}: {}", w.key, w.reason)).collect();
     expect![[r#"
-        schemaless: `inputSchema` is missing or no object
-        boolean: `inputSchema` is missing or no object
+        schemaless: `inputSchema` is missing
+        boolean: `inputSchema`: expected an object, found true
         entry 1: `name` is missing or no string
         : `name` is missing or no string
         entry 1: `name` is missing or no string
         entry 1: expected an object, found a number
+        text: `inputSchema.type`: expected "object", found "string"
+        hint: `annotations.readOnlyHint`: expected true or false, found "yes"
         good: it stands twice in the list
         xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: `name` is longer than 4096 bytes"#]]
     .assert_eq(&withheld.join("\n"));

@@ -80,6 +80,38 @@ async fn c046_hosts_and_origins_of_the_configuration_are_let_in() {
 }
 
 #[tokio::test]
+async fn pages_of_origins_that_are_let_in_can_call_and_no_others() {
+    let flags = [("gateway.origins", "[\"https://app.example\"]")];
+    let gateway = start_echo_with(&Echo::new(), &flags).await;
+    let http = gateway.http();
+    let preflight = |origin: &str| {
+        Ask::bare("OPTIONS")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,mcp-param-region")
+    };
+    for origin in ["https://app.example", "http://localhost:6274"] {
+        let answer = http.send(&preflight(origin)).await;
+        let header = |name: &str| answer.header(name).unwrap_or_default().to_owned();
+        assert_eq!(answer.status, 200, "{origin}");
+        assert_eq!(header("access-control-allow-origin"), origin);
+        assert_eq!(header("access-control-allow-headers"), "content-type,mcp-param-region");
+        assert_eq!(header("access-control-allow-methods"), "POST,GET,DELETE");
+        let answer = http.send(&call().header("origin", origin)).await;
+        assert_eq!(answer.status, 200, "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(answer.header("access-control-expose-headers"), Some("mcp-session-id"));
+    }
+    for origin in ["https://evil.example", "null", "http://localhost.evil.example"] {
+        let answer = http.send(&preflight(origin)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        let answer = http.send(&call().header("origin", origin)).await;
+        assert_eq!(answer.status, 403, "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn c057_an_answer_is_json_or_a_stream_as_the_client_takes_it() {
     let gateway = start_echo(&Echo::new()).await;
     let steps = r#"{"name":"e_slow","arguments":{"steps":[1,2]}}"#;
@@ -161,7 +193,7 @@ async fn c058_methods_that_modern_does_not_have_are_unknown() {
 async fn c059_get_and_delete_without_a_session_are_not_allowed() {
     let gateway = start_echo(&Echo::new()).await;
     let http = gateway.http();
-    for verb in ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"] {
+    for verb in ["GET", "DELETE", "PUT", "PATCH"] {
         for ask in [Ask::bare(verb), Ask::bare(verb).header("mcp-protocol-version", "2026-07-28")] {
             let answer = http.send(&ask).await;
             let allow = answer.header("allow").unwrap_or_default().to_owned();

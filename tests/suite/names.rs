@@ -144,6 +144,7 @@ async fn hidden_names_are_neither_seen_nor_reached_and_renamed_ones_are_both() {
     for hidden in ["m_user_admin", "m_delete_x", "m_other_admin"] {
         assert_eq!(refused(&play, hidden).await, "-32602");
     }
+    assert_eq!(refused(&play, "m_srch").await, "-32602", "its name is another here");
     let own = play.ask_at("/mcp/m", "tools/call", r#"{"name":"user_admin"}"#).await;
     assert!(member(&own, "error").is_some(), "hidden is hidden at its own endpoint too: {own}");
     let asked = play.director("m").requests("tools/call").await;

@@ -133,8 +133,13 @@ pub(super) fn read(path: &Path) -> Result<Text, Problems> {
         |message: String, help: &str| Problems::one(Problem::of_document(&name, message, help));
     let bytes = read_bounded(path, FILE_BYTES_MAX).map_err(|error| {
         let is_absent = matches!(&error, NotRead::Io(why) if why.kind() == ErrorKind::NotFound);
-        let help = if is_absent { "name the file to use: `gateway run FILE`" } else { "" };
-        wrong(error.to_string(), help)
+        let help = match std::env::current_dir() {
+            Ok(folder) if is_absent && path.is_relative() => {
+                format!("it was looked for in {}", folder.display())
+            }
+            _ => String::new(),
+        };
+        wrong(error.to_string(), &help)
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();

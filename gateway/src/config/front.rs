@@ -13,12 +13,12 @@ use super::keys::{
     SOCKET_MODE, SSE, STATE, WATCH,
 };
 use super::limits::{self, Limits};
-use super::link::unix_path;
 use super::reading::{At, Found, Layer, Reading};
 use super::secret::Secret;
 use super::shown::quoted;
 use super::suggest::nearest;
 use super::table::{Table, described, did_you_mean};
+use super::way::unix_path;
 
 /// Fewest characters of the key: less can be guessed.
 const KEY_CHARS_MIN: usize = 32;
@@ -253,9 +253,17 @@ fn address_meant(text: &str, key: &Key, at: &At) -> String {
     } else if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse::<u16>() {
         let one = at.write(&format!("\"127.0.0.1:{port}\""));
         format!("{one} for this machine alone, \"0.0.0.0:{port}\" for every network")
+    } else if text.rsplit_once(':').is_some_and(|(_, port)| is_too_high(port)) {
+        format!("a port is at most {}", u16::MAX)
     } else {
         "names are not looked up, `localhost` excepted: write an IP address and a port".to_owned()
     }
+}
+
+/// Whether this is a number, and one that no port has.
+pub(super) fn is_too_high(port: &str) -> bool {
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    digits && !port.is_empty() && port.parse::<u16>().is_err()
 }
 
 fn key(table: &mut Table, reading: &mut Reading<'_>) -> Option<Secret> {

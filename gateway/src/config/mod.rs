@@ -26,6 +26,7 @@ mod limits;
 mod mount;
 mod health;
 mod link;
+mod way;
 mod options;
 mod shape;
 mod sharing;

@@ -25,7 +25,11 @@ pub(super) fn read(
         // Secrets may be missing; nobody makes the child.
         return Some(options);
     }
-    let wrong = make.check(&options);
+    let mut wrong = make.check(&options);
+    if wrong.is_empty() {
+        // Some things show only when an instance is made, such as a folder that is not there.
+        wrong = make.make(&options).err().unwrap_or_default();
+    }
     for violation in &wrong {
         note(violation, &at, &value, reading);
     }

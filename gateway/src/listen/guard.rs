@@ -58,7 +58,8 @@ impl Guard {
             || self.hosts.iter().any(|known| known == "*" || known == &host || known == name)
     }
 
-    fn origin(&self, origin: &str) -> bool {
+    /// Whether pages of this origin are let in.
+    pub(super) fn origin(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
         let allowed = self.origins.iter().any(|known| known == "*" || *known == origin);
         let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));

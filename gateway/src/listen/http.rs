@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 
 use super::body::{self, Body};
 use super::socket::{Listener, Patient};
@@ -42,6 +43,11 @@ pub trait Service: Send + Sync + 'static {
         self: Arc<Self>,
         request: http::Request<Incoming>,
     ) -> Future<'static, http::Response<Body>>;
+
+    /// What browsers are told of pages of other origins: nothing, so that none may call.
+    fn cors(&self) -> CorsLayer {
+        CorsLayer::new()
+    }
 }
 
 /// What a connection stands on, and what it is upgraded to as well.
@@ -125,6 +131,7 @@ fn connection<S: Service>(
         Future: Send,
     > + use<S>,
 > {
+    let cors = service.cors();
     let answer = tower::service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(ground.clone());
         let answering = Arc::clone(&service).answer(request);
@@ -134,6 +141,7 @@ fn connection<S: Service>(
     let panicked = |_panic: Box<dyn std::any::Any + Send>| body::full(500, "text/plain", "");
     let stack = ServiceBuilder::new().layer(CatchPanicLayer::custom(panicked)).service(answer);
     let stack = ServiceBuilder::new()
+        .layer(cors)
         .map_response(
             |response: http::Response<tower_http::body::UnsyncBoxBody<bytes::Bytes, _>>| {
                 response.map(body::boxed)

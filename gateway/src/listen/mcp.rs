@@ -12,8 +12,10 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use protocol::{ErrorObject, envelope, error, header};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tower_http::cors::CorsLayer;
 
 use super::body::{self, Body, Unread};
+use super::cors;
 use super::guard::Guard;
 use super::http::{Ground, Service};
 use super::sse::{self, Sse};
@@ -48,6 +50,10 @@ pub struct Mcp {
 impl Service for Mcp {
     fn answer(self: Arc<Self>, request: Request<Incoming>) -> Future<'static, Response<Body>> {
         Box::pin(async move { self.route(request).await })
+    }
+
+    fn cors(&self) -> CorsLayer {
+        cors::for_pages(&self.guard)
     }
 }
 

@@ -3,6 +3,7 @@
 mod socket;
 mod http;
 mod guard;
+mod cors;
 mod body;
 mod mcp;
 mod channel;

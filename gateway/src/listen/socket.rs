@@ -57,15 +57,16 @@ enum Kind {
 }
 
 impl Listener {
-    /// Opens a socket; a Unix socket gets these permission bits.
+    /// Opens a socket; a Unix socket gets these permission bits. `key` is where the address is set.
     ///
     /// # Errors
-    /// A text with the address and what to do.
-    pub async fn bind(address: &Address, mode: u32) -> Result<Self, String> {
+    /// A text with the address, its key and what to do.
+    pub async fn bind(address: &Address, mode: u32, key: &str) -> Result<Self, String> {
         match address {
             Address::Tcp(asked) => {
                 let explained = |fault: io::Error| {
-                    format!("cannot listen on {asked}: {fault}; is another program on that port?")
+                    let advice = advice(&fault, key);
+                    format!("cannot listen on {asked}, which is {key}: {fault}{advice}")
                 };
                 let listener = TcpListener::bind(asked).await.map_err(explained)?;
                 let at = listener.local_addr().map_err(explained)?;
@@ -73,7 +74,10 @@ impl Listener {
             }
             Address::Unix(path) => {
                 let (listener, file) = bind_unix(path, mode).await.map_err(|text| {
-                    format!("cannot listen on the Unix socket {}: {text}", path.display())
+                    format!(
+                        "cannot listen on the Unix socket {}, which is {key}: {text}",
+                        path.display()
+                    )
                 })?;
                 let kind = Kind::Unix { listener, _file: file };
                 Ok(Self { kind, address: address.clone() })
@@ -102,6 +106,19 @@ impl Listener {
             }
             Kind::Unix { listener, .. } => Ok(Box::new(listener.accept().await?.0)),
         }
+    }
+}
+
+fn advice(fault: &io::Error, key: &str) -> String {
+    match fault.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("; another program is on that port: stop it or set {key} to another")
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 want a privilege: choose a higher one".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -272,15 +289,15 @@ mod tests {
         let path = folder.path().join("a.sock");
         let address = Address::Unix(path.clone());
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let listener = Listener::bind(&address, 0o600).await.unwrap();
+        let listener = Listener::bind(&address, 0o600, "gateway.listen").await.unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let refused = Listener::bind(&address, 0o600).await.err().unwrap();
+        let refused = Listener::bind(&address, 0o600, "gateway.listen").await.err().unwrap();
         assert!(refused.contains("another program answers there"), "{refused}");
         drop(listener);
         assert!(!path.exists(), "it goes with the listener");
         std::fs::write(&path, "text").unwrap();
-        let refused = Listener::bind(&address, 0o600).await.err().unwrap();
+        let refused = Listener::bind(&address, 0o600, "gateway.listen").await.err().unwrap();
         assert!(refused.contains("no socket"), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "text");
     }

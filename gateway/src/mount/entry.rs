@@ -1,4 +1,4 @@
-//! One entry of a child's list made fit for every client: mended where nothing is lost, else refused.
+//! One entry of a child's list made fit for every client: mended where that loses nothing.
 //!
 //! The SDKs read a list as a whole: one member of a wrong kind in one entry, and their users see no
 //! tool of any mount. So what the schemas of the revisions ask of an entry is asked here, once.
@@ -131,8 +131,8 @@ pub(super) type Shape = &'static [Member];
 /// The entry as every client can read it; other bytes than the mended ones stay as they are.
 ///
 /// Mended are: optional members that are `null`, which are left out; an `inputSchema` without
-/// `type`, which can only be `object`; and `true` or `false` as the schema of a property, which mean
-/// the same as `{}` and `{"not":{}}`.
+/// `type`, which can only be `object`; and `true` or `false` as the schema of a property, which
+/// mean the same as `{}` and `{"not":{}}`.
 ///
 /// # Errors
 /// The path of the first member that is wrong, what was expected there and what was found.
@@ -399,6 +399,7 @@ mod tests {
 
             as it is
             withheld: `name`: expected a string, found null
-        "#]].assert_eq(&format!("{prompts}\n{resources}\n{templates}"));
+        "#]]
+        .assert_eq(&format!("{prompts}\n{resources}\n{templates}"));
     }
 }

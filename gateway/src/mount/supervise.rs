@@ -80,7 +80,13 @@ impl Replica {
             Ok(dialled) => dialled,
             Err(_) => Err(Fault::new(
                 Kind::Timeout { mount: Arc::clone(self.name()) },
-                format!("no connection within {wait:?}"),
+                match self.settings.remote {
+                    true => format!("no connection within {wait:?} (`timeout_connect`)"),
+                    false => format!(
+                        "it was started and did not shake hands within {wait:?} \
+                         (`timeout_start`): is it an MCP server on standard input and output?"
+                    ),
+                },
             )),
         };
         let link = match dialled {

@@ -40,7 +40,7 @@ pub(super) async fn run(args: &RunArgs) -> End {
         Ok(gateway) => gateway,
         Err(text) => return End::Wrong(text),
     };
-    keep_up(&gateway, args.file.clone(), flags);
+    keep_up(&gateway, flags);
     if args.stdio {
         gateway.serve_stdio(stop).await;
         gateway.stop().await;
@@ -75,11 +75,15 @@ pub(super) async fn run(args: &RunArgs) -> End {
 }
 
 /// Has the gateway reload from where it was loaded, by itself when the file changes.
-fn keep_up(gateway: &Gateway, file: Option<PathBuf>, flags: Vec<(String, String)>) {
-    let watched = match &gateway.config().source {
-        Source::File(path) if gateway.config().gateway.watch => Some(path.clone()),
-        _ => None,
+///
+/// What began with a file stays with it: one that is away for a moment, as while an editor saves,
+/// must not give way to the built-in one.
+fn keep_up(gateway: &Gateway, flags: Vec<(String, String)>) {
+    let file = match &gateway.config().source {
+        Source::File(path) => Some(path.clone()),
+        Source::Embedded => None,
     };
+    let watched = file.clone().filter(|_| gateway.config().gateway.watch);
     gateway.reload_from(Arc::new(move || {
         let mut loaded = load::load(file.as_ref(), flags.clone())?;
         say_state(&mut loaded.config);

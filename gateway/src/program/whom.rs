@@ -35,7 +35,7 @@ impl Whom {
     /// Finds who answers and waits until it can.
     pub(super) async fn find(args: &WhomArgs) -> Result<Self, End> {
         let Some(url) = &args.url else {
-            let loaded = load::load_or_end(args.config.as_ref(), Vec::new())?;
+            let loaded = load::load_or_end(args.config.as_ref(), load::flags(&args.set)?)?;
             let longest =
                 loaded.config.mounts.iter().map(|one| one.timeout_connect.max(one.timeout_start));
             let wait = longest.max().unwrap_or_default();

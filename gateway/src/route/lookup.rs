@@ -94,7 +94,7 @@ impl Snapshot {
             Some((place, _, rest)) => (place, rest),
             None => (self.only_bare(|_| true)?, asked),
         };
-        let own = self.rules(place, kind)?.own(rest);
+        let own = self.rules(place, kind)?.own(rest)?;
         Some((place, own.to_owned()))
     }
 

@@ -65,10 +65,14 @@ impl Rules {
         rule.map_or(own, |(_, to)| to)
     }
 
-    /// The child's name for what is shown as `shown`.
-    pub(super) fn own<'a>(&'a self, shown: &'a str) -> &'a str {
+    /// The child's name for what is shown as `shown`; `None` for a name that another one replaces.
+    pub(super) fn own<'a>(&'a self, shown: &'a str) -> Option<&'a str> {
         let rule = self.renamed.iter().find(|(_, to)| to == shown);
-        rule.map_or(shown, |(from, _)| from)
+        let is_replaced = || self.renamed.iter().any(|(from, _)| from == shown);
+        match rule {
+            Some((from, _)) => Some(from),
+            None => (!is_replaced()).then_some(shown),
+        }
     }
 }
 

@@ -205,7 +205,7 @@ fn finish_legacy(result: &Raw) -> Raw {
 /// Says a fault to the log where it is not the client's own doing.
 fn log(fault: &Fault, method: &Method) {
     use crate::call::Origin;
-    let (text, more) = (fault.text.as_str(), fault.log.as_deref().unwrap_or_default());
+    let (text, more) = (fault.text.as_str(), fault.log.as_deref());
     let method = method.as_str();
     match fault.origin() {
         Origin::Client => tracing::debug!(method, text, more, "refused"),

@@ -269,6 +269,32 @@ async fn post_reload_answers_with_what_was_done_or_every_problem_and_plan_with_w
 }
 
 #[tokio::test]
+async fn a_file_that_is_away_for_a_moment_does_not_give_way_to_the_built_in_one() {
+    let moody = two();
+    let file = moody.path().join("routing.toml");
+    let head = "[gateway]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nwatch = false\n";
+    std::fs::write(&file, format!("{head}{}", moody.mount("a", ""))).expect("a file");
+    // Nobody names the file: it is the one of the folder.
+    let apart = Apart::run(&program(), &["run"], &file).await;
+    until_tools(&apart.http(), &["a_one"]).await;
+    let admin = Http::new(apart.admin.expect("an address"));
+    let reload = async || {
+        let mut answer = admin.send(&Ask::bare("POST").at("/reload")).await;
+        answer.message().await.unwrap_or_default()
+    };
+    let away = moody.path().join("away.toml");
+    std::fs::rename(&file, &away).expect("a new name");
+    let refused = reload().await;
+    assert!(refused.contains("\"applied\": false"), "{refused}");
+    assert!(refused.contains("routing.toml: cannot be read"), "{refused}");
+    assert_eq!(tools(&apart.http()).await.0, ["a_one"]);
+    std::fs::rename(&away, &file).expect("a new name");
+    let done = reload().await;
+    assert!(done.contains("\"applied\": true") && done.contains("\"keep\""), "{done}");
+    end(apart).await;
+}
+
+#[tokio::test]
 async fn plan_compares_two_files() {
     let moody = two();
     let write = |name: &str, text: String| {

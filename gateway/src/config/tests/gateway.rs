@@ -39,16 +39,16 @@ fn addresses_that_are_none() {
     check(
         "[gateway]\nlisten = \"127.0.0.1:99999\"\nadmin = 99999\n",
         expect![[r#"
-        routing.toml:2:10: gateway.listen: expected an address such as "127.0.0.1:8808", found "127.0.0.1:99999"
-         2 | listen = "127.0.0.1:99999"
-           |          ^^^^^^^^^^^^^^^^^
-           = names are not looked up, `localhost` excepted: write an IP address and a port
+            routing.toml:2:10: gateway.listen: expected an address such as "127.0.0.1:8808", found "127.0.0.1:99999"
+             2 | listen = "127.0.0.1:99999"
+               |          ^^^^^^^^^^^^^^^^^
+               = a port is at most 65535
 
-        routing.toml:3:9: gateway.admin: expected an address with a port, found 99999
-         3 | admin = 99999
-           |         ^^^^^
+            routing.toml:3:9: gateway.admin: expected an address with a port, found 99999
+             3 | admin = 99999
+               |         ^^^^^
 
-        2 problems"#]],
+            2 problems"#]],
     );
 }
 
