@@ -36,6 +36,27 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Read a resource and print it.
     Read(ReadArgs),
+    /// Write something new to start from.
+    #[command(subcommand)]
+    New(New),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum New {
+    /// A crate with a child of your own, tests, and a gateway that mounts it.
+    Child(NewChildArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewChildArgs {
+    /// The name of crate and mount: a lower-case letter, then lower-case letters, digits and `-`.
+    pub(crate) name: String,
+    /// The folder to make [default: the name].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) path: Option<PathBuf>,
+    /// The checkout of the gateway that the crate uses [default: that of this program].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) source: Option<PathBuf>,
 }
 
 /// How much is logged, and how; the log goes to standard error.

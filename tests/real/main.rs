@@ -25,3 +25,5 @@ mod custody;
 mod servers;
 #[cfg(unix)]
 mod data;
+#[cfg(unix)]
+mod children;

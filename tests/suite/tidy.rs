@@ -10,7 +10,7 @@ const LINES_FUNCTION_MAX: usize = 70;
 const CHARS_LINE_MAX: usize = 100;
 
 /// Folders with Rust of ours.
-const ALL: &[&str] = &["protocol", "gateway", "upstreams", "tests", "benches", "fuzz"];
+const ALL: &[&str] = &["protocol", "gateway", "upstreams", "template", "tests", "benches", "fuzz"];
 /// Those that ship.
 const SHIPPED: &[&str] = &["protocol/src", "gateway/src", "upstreams/src"];
 

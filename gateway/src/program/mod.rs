@@ -10,10 +10,11 @@ mod whom;
 mod list;
 mod arguments;
 mod call;
+mod new_child;
 
 use std::process::ExitCode;
 
-use crate::args::{Cli, Command, RunArgs};
+use crate::args::{Cli, Command, New, RunArgs};
 
 /// Why a command ends, and with which exit code.
 pub(crate) enum End {
@@ -50,6 +51,7 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
             Command::List(args) => list::list(&args).await,
             Command::Call(args) => call::call(&args).await,
             Command::Read(args) => call::read(&args).await,
+            Command::New(New::Child(args)) => new_child::new_child(&args),
         }
     });
     // Reading standard input cannot be cancelled; it must not keep the program.
