@@ -1,4 +1,4 @@
-//! The command line: four subcommands and their bounds.
+//! The command line: the subcommands and their bounds.
 
 use std::path::PathBuf;
 
@@ -36,6 +36,8 @@ pub(crate) enum What {
     Floor(FloorArgs),
     /// A scripted MCP server that answers at once.
     Child(ChildArgs),
+    /// The gateway with the scripted child compiled in.
+    Embed(EmbedArgs),
     /// Calls one tool over and over and measures the answers.
     Load(LoadArgs),
     /// Starts child, floor and gateway, alternates load on them, prints and keeps the table.
@@ -105,6 +107,20 @@ pub(crate) struct ChildArgs {
     #[arg(long)]
     pub(crate) ledger: Option<PathBuf>,
     /// End when standard input ends (with --http; with --stdio it always does).
+    #[arg(long)]
+    pub(crate) tied: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EmbedArgs {
+    /// Length of the text in each result of `tools/call`.
+    #[arg(long, default_value_t = 300,
+          value_parser = value_parser!(u64).range(..=RESULT_BYTES_MAX))]
+    pub(crate) bytes: u64,
+    /// The child is a server of the Rust SDK, with typed results; else it has its answers ready.
+    #[arg(long)]
+    pub(crate) sdk: bool,
+    /// End when standard input ends, so that no process is left behind.
     #[arg(long)]
     pub(crate) tied: bool,
 }
@@ -219,6 +235,10 @@ pub(crate) enum WayName {
     Gateway,
     /// The gateway, which runs the child on standard input and output.
     GatewayStdio,
+    /// The gateway with the child in its own process.
+    InProcess,
+    /// The same with the child as a server of the Rust SDK.
+    InProcessSdk,
 }
 
 /// Which era the child behind the gateway speaks.

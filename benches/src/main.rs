@@ -6,6 +6,7 @@ mod fault;
 mod wire;
 mod serve;
 mod child;
+mod embed;
 mod floor;
 mod load;
 mod kernel;
@@ -36,6 +37,7 @@ fn run(what: What) -> Result<(), Fault> {
         What::Floor(args) => on_all_cores()?.block_on(floor::run(args)),
         What::Child(args) if args.stdio => child::stdio::run(&args),
         What::Child(args) => on_all_cores()?.block_on(child::http::run(args)),
+        What::Embed(args) => on_all_cores()?.block_on(embed::run(args)),
         What::Load(args) => on_one_core()?.block_on(load::run(args)),
         What::Soak(args) => on_one_core()?.block_on(soak::run(args)),
         What::Compare(args) => on_one_core()?.block_on(compare::run(args)),

@@ -90,6 +90,6 @@ where
 }
 
 /// Waits until standard input ends, that is until the process that holds its other end is gone.
-async fn end_of_input() {
+pub(crate) async fn end_of_input() {
     let _lost = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await;
 }

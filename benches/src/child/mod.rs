@@ -1,7 +1,7 @@
 //! The scripted child: an MCP server with one tool, `echo`, whose answers are printed beforehand.
 
 mod ledger;
-mod script;
+pub(crate) mod script;
 mod sessions;
 pub(crate) mod http;
 pub(crate) mod stdio;

@@ -85,15 +85,15 @@ fn programs(args: &CompareArgs) -> Result<Programs, Fault> {
 
 /// The ways asked for, or all that can be gone.
 fn chosen(args: &CompareArgs, programs: &Programs) -> Result<Vec<WayName>, Fault> {
-    use WayName::{Direct, Floor, Gateway, GatewayStdio};
+    use WayName::{Direct, Floor, Gateway, GatewayStdio, InProcess, InProcessSdk};
     let needs_gateway = |way: &WayName| matches!(way, Gateway | GatewayStdio);
     let missing = programs.gateway.is_none();
     if args.ways.is_empty() && missing {
-        say_aside("no program `gateway` beside this one: only direct and floor (see --gateway)");
-        return Ok(vec![Direct, Floor]);
+        say_aside("no program `gateway` beside this one: only ways without it (see --gateway)");
+        return Ok(vec![Direct, Floor, InProcess, InProcessSdk]);
     }
     if args.ways.is_empty() {
-        return Ok(vec![Direct, Floor, Gateway, GatewayStdio]);
+        return Ok(vec![Direct, Floor, Gateway, GatewayStdio, InProcess, InProcessSdk]);
     }
     if missing && args.ways.iter().any(needs_gateway) {
         return Err(Fault("no program `gateway` beside this one: name it by --gateway".to_owned()));

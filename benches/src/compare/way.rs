@@ -80,11 +80,13 @@ impl Way {
                 let mount = format!("command = {me}\nargs = {args}\n");
                 (start_gateway(programs, &mount, at).await?, None)
             }
+            WayName::InProcess => (start_embedded(programs, case, &[], at).await?, None),
+            WayName::InProcessSdk => (start_embedded(programs, case, &["--sdk"], at).await?, None),
         };
         let endpoint = Endpoint::parse(&tested.endpoint)?;
         let tool = match name {
             WayName::Direct | WayName::Floor => "echo",
-            WayName::Gateway | WayName::GatewayStdio => "bench_echo",
+            _ => "bench_echo",
         };
         let mut way = Self { name, endpoint, tool, tested, child, _folder: folder };
         way.shows_tool(case).await.map_err(|fault| way.blame(fault))?;
@@ -175,6 +177,8 @@ impl WayName {
             Self::Floor => "floor",
             Self::Gateway => "gateway",
             Self::GatewayStdio => "gateway-stdio",
+            Self::InProcess => "in-process",
+            Self::InProcessSdk => "in-process-sdk",
         }
     }
 }
@@ -201,11 +205,28 @@ async fn start_gateway(programs: &Programs, mount: &str, folder: &Path) -> Resul
         format!("[gateway]\nlisten = \"127.0.0.1:0\"\nadmin = \"off\"\n\n[mounts.bench]\n{mount}");
     std::fs::write(&routing, text).map_err(Fault::during(routing.display()))?;
     let mut command = Command::new(program);
-    command.arg("run").arg(&routing).current_dir(folder);
+    command.arg("run").arg(&routing);
+    Process::start("gateway", kept_in(&mut command, folder), folder).await
+}
+
+/// The gateway as a library of this program, with the child in the same process.
+async fn start_embedded(
+    programs: &Programs,
+    case: Case,
+    more: &[&str],
+    folder: &Path,
+) -> Result<Process, Fault> {
+    let mut command = Command::new(&programs.me);
+    command.args(["embed", "--tied", "--bytes", &case.bytes.to_string()]).args(more);
+    Process::start("gateway", kept_in(&mut command, folder), folder).await
+}
+
+/// With everything that it may keep in `folder`.
+fn kept_in<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     for kept in ["XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
         command.env(kept, folder);
     }
-    Process::start("gateway", &mut command, folder).await
+    command.current_dir(folder)
 }
 
 fn speaks(era: Speaks) -> &'static str {

@@ -110,6 +110,38 @@ struct Meta<'a> {
     capabilities: Option<&'a RawValue>,
 }
 
+/// The text of a result of so many bytes.
+pub(crate) fn text_of(bytes: usize) -> String {
+    LINE.chars().cycle().take(bytes).collect()
+}
+
+/// The results of the modern child, whatever carries them.
+pub(crate) struct Answers {
+    pub(crate) discover: Value,
+    pub(crate) list: Value,
+    pub(crate) call: Value,
+}
+
+impl Answers {
+    /// Those of a child whose tool answers with a text of `bytes` bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let content = json!([{ "type": "text", "text": text_of(bytes) }]);
+        let tools = json!([{
+            "name": TOOL,
+            "description": "Answers with a text of a fixed length, at once.",
+            "inputSchema": { "type": "object", "properties": { "text": { "type": "string" } } },
+        }]);
+        Self {
+            discover: modern(json!({
+                "supportedVersions": [MODERN], "capabilities": { "tools": {} },
+                "ttlMs": TTL_MS, "cacheScope": "public",
+            })),
+            list: modern(json!({ "tools": tools, "ttlMs": TTL_MS, "cacheScope": "public" })),
+            call: modern(json!({ "content": content })),
+        }
+    }
+}
+
 /// The child's whole repertoire, printed once.
 #[derive(Debug)]
 pub(super) struct Script {
@@ -125,22 +157,15 @@ pub(super) struct Script {
 impl Script {
     /// A child whose tool answers with a text of `bytes` bytes.
     pub(super) fn new(speaks: Speaks, bytes: usize) -> Self {
-        let text: String = LINE.chars().cycle().take(bytes).collect();
-        let content = json!([{ "type": "text", "text": text }]);
-        let tools = json!([{
-            "name": TOOL,
-            "description": "Answers with a text of a fixed length, at once.",
-            "inputSchema": { "type": "object", "properties": { "text": { "type": "string" } } },
-        }]);
+        let answers = Answers::new(bytes);
+        let tools = &answers.list["tools"];
+        let content = &answers.call["content"];
         Self {
             speaks,
-            discover: modern(json!({
-                "supportedVersions": [MODERN], "capabilities": { "tools": {} },
-                "ttlMs": TTL_MS, "cacheScope": "public",
-            })),
-            list: modern(json!({ "tools": tools, "ttlMs": TTL_MS, "cacheScope": "public" })),
+            discover: Template::result(&answers.discover),
+            list: Template::result(&answers.list),
             list_legacy: Template::result(&json!({ "tools": tools })),
-            call: modern(json!({ "content": content })),
+            call: Template::result(&answers.call),
             call_legacy: Template::result(&json!({ "content": content })),
             empty: Template::result(&json!({})),
         }
@@ -244,12 +269,12 @@ fn server_info() -> Value {
 }
 
 /// A modern result: complete, and with the name of who answers.
-fn modern(mut result: Value) -> Template {
+fn modern(mut result: Value) -> Value {
     if let Value::Object(members) = &mut result {
         members.insert("resultType".to_owned(), json!("complete"));
         members.insert("_meta".to_owned(), json!({ name::SERVER_INFO: server_info() }));
     }
-    Template::result(&result)
+    result
 }
 
 fn negotiated(asked: Option<&str>) -> &'static str {
