@@ -170,6 +170,14 @@ fn main() -> Vec<Expected> {
             "/result/structuredContent/findings/0/column",
             json!("mail"),
         ),
+        // As the client knows it: with the prefix of the mount.
+        tool(
+            "main",
+            "analyze_data",
+            json!({ "source": "enterprise://main/data/sample", "analysis_type": "quick" }),
+            "/result/structuredContent/rows",
+            json!(8),
+        ),
         read("main", sample, "1001,Ada,north,120.50,true,2026-01-04"),
         prompt(
             "main",

@@ -1,5 +1,6 @@
 //! The child `main`: analyses CSV, JSON and JSON-lines data, inline, from files or from resources.
 
+mod within;
 mod settings;
 mod source;
 mod watch;

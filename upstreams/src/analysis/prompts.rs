@@ -6,6 +6,7 @@ use rmcp::{ErrorData, prompt, prompt_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::settings::own_uri;
 use super::{DATA, Main};
 use crate::checks::Checks;
 use crate::expected::short;
@@ -33,7 +34,7 @@ impl Main {
         Parameters(arguments): Parameters<AnalysisArguments>,
     ) -> Result<GetPromptResult, ErrorData> {
         let AnalysisArguments { data_type, requirements } = arguments;
-        let is_resource = self.settings.place_of(&data_type).is_ok();
+        let is_resource = self.settings.place_of(&own_uri(&data_type)).is_ok();
         let is_known = DATA_TYPES.contains(&data_type.as_str()) || is_resource;
         let expected = format!("`csv`, `json`, `jsonl` or a URI {} that is there", DATA.as_str());
         let characters = requirements.trim().chars().count();

@@ -58,8 +58,10 @@ impl Default for MainOptions {
 pub(super) enum Place {
     /// In this text.
     Text(String),
-    /// In this file.
+    /// In this file, which the options name.
     File(PathBuf),
+    /// In the file at this path below a root, which a caller names.
+    Within(PathBuf, PathBuf),
 }
 
 impl Place {
@@ -67,7 +69,9 @@ impl Place {
     pub(super) fn mime_type(&self) -> &'static str {
         let extension = match self {
             Self::Text(_) => Some("csv"),
-            Self::File(path) => path.extension().and_then(|extension| extension.to_str()),
+            Self::File(path) | Self::Within(_, path) => {
+                path.extension().and_then(|extension| extension.to_str())
+            }
         };
         match extension {
             Some("json") => "application/json",
@@ -142,17 +146,17 @@ impl Settings {
     pub(super) fn find(&self, source: String) -> Result<Place, Fault> {
         let start = source.trim_start();
         if start.starts_with("enterprise:") {
-            return self.place_of(source.trim()).cloned();
+            return self.place_of(&own_uri(source.trim())).cloned();
         }
         if source.contains('\n') || start.starts_with(['[', '{']) {
             return Ok(Place::Text(source));
         }
         let path = source.trim();
-        self.file(path.strip_prefix("file://").unwrap_or(path)).map(Place::File)
+        self.file(path.strip_prefix("file://").unwrap_or(path))
     }
 
     /// A file within the roots: links are followed first, so that none leads out.
-    fn file(&self, path: &str) -> Result<PathBuf, Fault> {
+    fn file(&self, path: &str) -> Result<Place, Fault> {
         let outside = || {
             let path = short(path);
             let text = match self.roots.as_slice() {
@@ -167,9 +171,14 @@ impl Settings {
         let mut is_missing = false;
         for root in &self.roots {
             match root.join(path).canonicalize() {
-                Ok(found) if found.starts_with(root) && found.is_file() => return Ok(found),
                 // Of what is outside nothing is told, not even whether it is there.
-                Ok(_) => {}
+                Ok(found) => {
+                    if let Ok(below) = found.strip_prefix(root)
+                        && found.is_file()
+                    {
+                        return Ok(Place::Within(root.clone(), below.to_owned()));
+                    }
+                }
                 Err(_) => is_missing |= is_below(path),
             }
         }
@@ -181,6 +190,17 @@ impl Settings {
             "there is no file `{path}` in the folders that may be read here; data that is given \
              itself has a line break or begins with [ or {{"
         )))
+    }
+}
+
+/// A URI of ours as a client may know it: with the prefix of the mount before our own path, which
+/// no gateway takes out of an argument.
+pub(super) fn own_uri(uri: &str) -> String {
+    match uri.rsplit_once("/data/") {
+        Some((start, id)) if start.starts_with("enterprise:/") => {
+            format!("enterprise://data/{id}")
+        }
+        _ => uri.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opens a source and finds out what it is: packed, binary, CSV, JSON or JSON lines.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{Place, Settings};
 use super::watch::{Seen, Signals, Watched, binary, too_large};
+use super::within;
 use crate::fault::{Code, Fault};
 
 /// Bytes that one `resources/read` gives.
@@ -61,16 +62,8 @@ pub(super) fn open(
 ) -> Result<Source, Fault> {
     let source: Box<dyn Read> = match place {
         Place::Text(text) => Box::new(Cursor::new(text.clone())),
-        Place::File(path) => {
-            let unread = |fault: std::io::Error| {
-                Fault::new(Code::Unreadable, format!("the file cannot be read: {fault}"))
-            };
-            let file = File::open(path).map_err(unread)?;
-            if file.metadata().map_err(unread)?.len() > settings.bytes_max {
-                return Err(too_large(settings.bytes_max));
-            }
-            Box::new(file)
-        }
+        Place::File(path) => bounded(File::open(path), settings.bytes_max)?,
+        Place::Within(root, path) => bounded(within::open(root, path), settings.bytes_max)?,
     };
     let seen = Seen::new(Arc::clone(signals), settings.bytes_max);
     let watched = Watched { source, seen: Rc::clone(&seen) };
@@ -100,6 +93,18 @@ pub(super) fn open(
     });
     let delimiter = delimiter.unwrap_or_else(|| likely_delimiter(head));
     Ok(Source { reader, seen, format, delimiter })
+}
+
+/// A file that is open and no larger than what is taken.
+fn bounded(file: io::Result<File>, bytes_max: u64) -> Result<Box<dyn Read>, Fault> {
+    let unread = |fault: io::Error| {
+        Fault::new(Code::Unreadable, format!("the file cannot be read: {fault}"))
+    };
+    let file = file.map_err(unread)?;
+    if file.metadata().map_err(unread)?.len() > bytes_max {
+        return Err(too_large(bytes_max));
+    }
+    Ok(Box::new(file))
 }
 
 /// The fault of a packed source. A look at the bytes themselves: the watched reader would call
