@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::Raw;
 use protocol::json::{self, ObjectWriter};
+use protocol::{Grant, Raw};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::{BoxServe, Dial};
+use crate::call::{BoxServe, Dial, Endpoint, Principal};
 use crate::config::{self, Config, LinkConfig, MountConfig};
 use crate::connect::{
     self, Asking, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial,
@@ -22,7 +22,7 @@ use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, 
 use crate::listen::{self, Address, Bounds, Guard, Listener, Mcp, Sse};
 use crate::mount::{Mount, MountSettings, Share, SharedDial};
 use crate::route::{Mounted, Naming, Router, Rules, Shape};
-use crate::session::{Front, Seal, Settings};
+use crate::session::{Arrival, Front, Seal, Settings};
 
 /// How often idle sessions are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(60);
@@ -179,8 +179,25 @@ impl Gateway {
         I: AsyncRead + Send + Unpin + 'static,
         O: AsyncWrite + Send + Unpin + 'static,
     {
+        self.serve_stream_of(Principal::anonymous(), Arc::default(), (input, output), stop)
+    }
+
+    /// The same for a client that whoever embeds the gateway has authenticated: who it is, its
+    /// claims and its scopes. Children learn of them as of those that the front itself knows.
+    pub fn serve_stream_of<I, O>(
+        &self,
+        principal: Principal,
+        grant: Arc<Grant>,
+        (input, output): (I, O),
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<I, O>
+    where
+        I: AsyncRead + Send + Unpin + 'static,
+        O: AsyncWrite + Send + Unpin + 'static,
+    {
+        let arrival = Arrival { endpoint: Endpoint::Merged, principal, grant, head: None };
         let max = self.config.gateway.limits.body_bytes_max;
-        listen::serve_stdio(Arc::clone(&self.front), input, output, max, stop)
+        listen::serve_stdio(Arc::clone(&self.front), arrival, (input, output), max, stop)
     }
 
     /// Answers calls directly, without a transport.

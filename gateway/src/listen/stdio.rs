@@ -10,28 +10,24 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::channel::{Channel, MESSAGES_QUEUED_MAX};
-use crate::call::{Endpoint, Principal};
 use crate::session::{Arrival, Front};
 
 /// How long answers under way are waited for after the input has ended, so that a script which
 /// pipes its requests in gets them.
 const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(1);
 
-/// Serves one client on `input` and `output` until the input ends or `stop`; then what is still
-/// under way after a moment is cancelled (check 78).
+/// Serves the one client of this arrival on `input` and `output` until the input ends or `stop`;
+/// then what is still under way after a moment is cancelled (check 78).
 pub async fn serve_stdio(
     front: Arc<Front>,
-    input: impl tokio::io::AsyncRead + Send + Unpin,
-    output: impl AsyncWrite + Send + Unpin + 'static,
+    arrival: Arrival,
+    (input, output): (
+        impl tokio::io::AsyncRead + Send + Unpin,
+        impl AsyncWrite + Send + Unpin + 'static,
+    ),
     line_bytes_max: usize,
     stop: CancellationToken,
 ) {
-    let arrival = Arrival {
-        endpoint: Endpoint::Merged,
-        principal: Principal::anonymous(),
-        grant: Arc::default(),
-        head: None,
-    };
     let (channel, queue) = Channel::open(front, arrival);
     let mut writing = tokio::spawn(write(queue, output));
     let mut input = BufReader::new(input);

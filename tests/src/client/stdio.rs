@@ -1,6 +1,10 @@
 //! A client on a two-way channel, as over standard input and output: one message a line.
 
+use std::sync::Arc;
+
 use gateway::Gateway;
+use gateway::call::Principal;
+use protocol::Grant;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf};
 use tokio::io::{WriteHalf, duplex, split};
 use tokio::task::JoinHandle;
@@ -34,6 +38,15 @@ impl Stdio {
         let (from, to) = split(there);
         let serving = tokio::spawn(gateway.serve_stream(from, to, stop.clone()));
         Self::of("stdio", here, serving, stop)
+    }
+
+    /// A channel to `gateway` of a client that whoever embeds the gateway knows.
+    pub fn known(gateway: &Gateway, principal: &str, grant: Grant) -> Self {
+        let (here, there) = duplex(PIPE_BYTES);
+        let stop = CancellationToken::new();
+        let (principal, grant) = (Principal(principal.into()), Arc::new(grant));
+        let serving = gateway.serve_stream_of(principal, grant, split(there), stop.clone());
+        Self::of("stdio", here, tokio::spawn(serving), stop)
     }
 
     /// A channel over WebSocket, at the merged endpoint.

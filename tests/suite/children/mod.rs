@@ -5,6 +5,7 @@ mod headers;
 mod faults;
 mod passing;
 mod listening;
+mod callers;
 
 use harness::scripted::{Cast, Http, Play, Script, Speaks, Step, What, at, string};
 

@@ -12,6 +12,7 @@ mod store;
 mod memory;
 mod redis;
 mod keyspace;
+mod shelf;
 mod options;
 mod tools;
 mod resources;
@@ -32,9 +33,10 @@ use serde_json::{Value, json};
 use self::engine::Engine;
 use self::options::DataOptions;
 use self::resources::Completing;
+use self::shelf::Shelf;
 use self::store::{Store, Touched};
 use self::trouble::Trouble;
-use crate::{Change, Changes, Code, Fault, Tools, completed};
+use crate::{Change, Changes, Code, Fault, Tools, Who, completed};
 
 static TOOLS: LazyLock<Tools<Data>> = LazyLock::new(|| {
     let mut tools = Data::tool_router();
@@ -49,6 +51,8 @@ pub(super) struct Data {
     store: Store,
     changes: Arc<Changes>,
     is_writable: bool,
+    /// Whether each caller has keys of its own.
+    is_per_caller: bool,
 }
 
 impl Data {
@@ -67,12 +71,18 @@ impl Data {
         };
         let engine = options.engine(folder)?;
         let store = options.store(Arc::new(tell))?;
-        Ok(Self { engine, store, changes, is_writable: options.is_writable() })
+        let (is_writable, is_per_caller) = (options.is_writable(), options.is_per_caller());
+        Ok(Self { engine, store, changes, is_writable, is_per_caller })
     }
 
     /// Pools and stores, for whoever operates this.
     pub(super) fn figures(&self) -> Value {
         json!({ "sql": self.engine.figures(), "keyValue": self.store.figures() })
+    }
+
+    /// What this caller sees of the key-value store.
+    fn shelf(&self, who: &Who) -> Shelf<'_> {
+        Shelf::new(&self.store, self.is_per_caller.then_some(who))
     }
 
     fn tools(&self) -> &'static Tools<Self> {
@@ -115,17 +125,17 @@ impl ServerHandler for Data {
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let uri = request.uri;
-        let read = resources::read(self, &uri).await;
+        let read = resources::read(self, &uri, &Who::of(&context)).await;
         read.map(Into::into).map_err(|fault| fault.into_error_of(Some(&uri)))
     }
 
     async fn complete(
         &self,
         request: CompleteRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         let Reference::Resource(template) = &request.r#ref else {
             return Ok(CompleteResult::new(completed(Vec::new())));
@@ -133,7 +143,10 @@ impl ServerHandler for Data {
         let begun = &request.argument.value;
         let values = match resources::completing(&template.uri, &request.argument.name) {
             None => Vec::new(),
-            Some(Completing::Keys) => self.store.keys(begun).await.map_err(Fault::from)?,
+            Some(Completing::Keys) => {
+                let shelf = self.shelf(&Who::of(&context));
+                shelf.keys(begun).await.map_err(Fault::from)?
+            }
             Some(Completing::Tables) => {
                 let tables = self.engine.tables().await.map_err(Fault::from)?;
                 let names = tables.into_iter().map(|table| table.name);
@@ -149,7 +162,8 @@ impl ServerHandler for Data {
     ) -> Option<SubscriptionFilter> {
         let mut accepted = requested.clone();
         if let Some(uris) = &mut accepted.resource_subscriptions {
-            uris.retain(|uri| resources::is_value(uri));
+            // One listen is for all callers: what is one's own is told to none.
+            uris.retain(|uri| !self.is_per_caller && resources::is_value(uri));
             if !uris.is_empty() {
                 self.store.watch();
             }

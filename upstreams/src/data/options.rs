@@ -52,6 +52,8 @@ pub(crate) struct DataOptions {
     redis_prefix: Option<String>,
     /// Whether Redis may be told to speak of changed keys (`CONFIG SET notify-keyspace-events`).
     redis_configure: bool,
+    /// Whether each caller sees only the keys that it set itself; none can be subscribed to then.
+    kv_per_caller: bool,
 }
 
 impl DataOptions {
@@ -72,6 +74,11 @@ impl DataOptions {
     /// Whether there is a tool that changes data.
     pub(super) fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    /// Whether each caller has keys of its own.
+    pub(super) fn is_per_caller(&self) -> bool {
+        self.kv_per_caller
     }
 
     /// The database; nothing is connected to yet.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Data;
-use crate::{Fault, Template};
+use crate::{Fault, Template, Who};
 
 /// The list of tables.
 pub(super) const TABLES_URI: &str = "data://tables";
@@ -80,7 +80,7 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 ///
 /// # Errors
 /// When there is none at this URI, or the database cannot be asked.
-pub(super) async fn read(data: &Data, uri: &str) -> Result<ReadResourceResult, Fault> {
+pub(super) async fn read(data: &Data, uri: &str, who: &Who) -> Result<ReadResourceResult, Fault> {
     let contents = if uri == TABLES_URI {
         let tables = data.engine.tables().await?;
         ResourceContents::text(json!({ "tables": tables }).to_string(), uri).with_mime_type(JSON)
@@ -92,7 +92,7 @@ pub(super) async fn read(data: &Data, uri: &str) -> Result<ReadResourceResult, F
     } else if let Some(value) = VALUES.read(uri) {
         let KeyName { key } = value?;
         let missing = || Fault::not_found(format!("there is no value at the key `{key}`"));
-        let entry = data.store.get(&key).await?.ok_or_else(missing)?;
+        let entry = data.shelf(who).get(&key).await?.ok_or_else(missing)?;
         ResourceContents::text(entry.value, uri).with_mime_type(TEXT)
     } else {
         let (schemas, values) = (SCHEMAS.as_str(), VALUES.as_str());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Data;
 use super::rows::{Page, Statement, Window};
 use super::store::{Entry, VALUE_BYTES_MAX};
-use crate::{Checks, Fault};
+use crate::{Checks, Fault, Who};
 
 /// The tool that is there only where writing is allowed.
 pub(super) const EXECUTE: &str = "execute";
@@ -169,9 +169,10 @@ impl Data {
     )]
     async fn kv_get(
         &self,
+        who: Who,
         Parameters(KeyArguments { key }): Parameters<KeyArguments>,
     ) -> Result<Json<Kept>, Fault> {
-        let entry = self.store.get(&key).await?;
+        let entry = self.shelf(&who).get(&key).await?;
         let uri = super::resources::uri_of(&key);
         let ttl_seconds = entry.as_ref().and_then(|entry| entry.ttl).map(|ttl| ttl.as_secs_f64());
         let value = entry.map(|entry| entry.value);
@@ -185,6 +186,7 @@ impl Data {
     )]
     async fn kv_set(
         &self,
+        who: Who,
         Parameters(arguments): Parameters<SetArguments>,
     ) -> Result<Json<Set>, Fault> {
         let SetArguments { key, value, ttl_seconds } = arguments;
@@ -195,7 +197,7 @@ impl Data {
         checks.that(value.len() <= VALUE_BYTES_MAX, "value", &expected, &came);
         checks.done()?;
         let ttl = ttl_seconds.map(Duration::from_secs);
-        self.store.set(&key, Entry { value, ttl }).await?;
+        self.shelf(&who).set(&key, Entry { value, ttl }).await?;
         let uri = super::resources::uri_of(&key);
         Ok(Json(Set { key, uri }))
     }
@@ -207,9 +209,10 @@ impl Data {
     )]
     async fn kv_delete(
         &self,
+        who: Who,
         Parameters(KeyArguments { key }): Parameters<KeyArguments>,
     ) -> Result<Json<Deleted>, Fault> {
-        let deleted = self.store.delete(&key).await?;
+        let deleted = self.shelf(&who).delete(&key).await?;
         Ok(Json(Deleted { key, deleted }))
     }
 
@@ -220,9 +223,10 @@ impl Data {
     )]
     async fn kv_list(
         &self,
+        who: Who,
         Parameters(arguments): Parameters<ListArguments>,
     ) -> Result<Json<Keys>, Fault> {
-        let keys = self.store.keys(&arguments.prefix).await?;
+        let keys = self.shelf(&who).keys(&arguments.prefix).await?;
         let window = window(arguments.page, arguments.page_size);
         let total = keys.len() as u64;
         let from = usize::try_from(window.skipped()).unwrap_or(usize::MAX);
