@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use crate::call::{BoxServe, Dial, Endpoint, Principal};
 use crate::config::{self, Config, LinkConfig, MountConfig};
 use crate::connect::{
-    self, Asking, HttpDial, HttpSettings, InProcessDial, StdioDial, StdioSettings, UnixDial,
-    UnixSettings, WebSocketDial,
+    self, Asking, HttpDial, HttpSettings, InProcessDial, Parking, StdioDial, StdioSettings,
+    UnixDial, UnixSettings, WebSocketDial,
 };
 use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, Reloader, report};
 use crate::listen::{self, Address, Bounds, Guard, Listener, Mcp, Sse};
@@ -37,6 +37,7 @@ pub struct Gateway {
     reloader: Arc<Reloader>,
     router: Arc<Router>,
     front: Arc<Front>,
+    parking: Parking,
     settled: watch::Receiver<bool>,
     /// Ends listeners, streams and listens.
     draining: CancellationToken,
@@ -65,7 +66,9 @@ impl Gateway {
         let kept = kept(&config);
         let (draining, stopping) = (CancellationToken::new(), CancellationToken::new());
         let keepers = TaskTracker::new();
-        let (maker, token) = (maker(limits, children.clone()), stopping.clone());
+        let parking = Parking::default();
+        let maker = maker(limits, children.clone(), parking.clone());
+        let token = stopping.clone();
         let reloader = Reloader::start(config.clone(), maker, kept, token, keepers.clone())?;
         let (publisher, published) = Publisher::new(reloader.roster());
         let settled = published.settled.clone();
@@ -94,6 +97,7 @@ impl Gateway {
             reloader,
             router,
             front,
+            parking,
             settled,
             draining,
             stopping,
@@ -256,6 +260,7 @@ impl Gateway {
         if timeout(CHILDREN_END_WAIT, self.keepers.wait()).await.is_err() {
             tracing::error!(wait = ?CHILDREN_END_WAIT, "children did not end in time");
         }
+        self.parking.end().await;
     }
 }
 
@@ -283,11 +288,11 @@ fn kept(config: &Config) -> Option<Arc<Kept>> {
 }
 
 /// How mounts are made, now and at each reload.
-fn maker(limits: &config::Limits, children: Children) -> Maker {
+fn maker(limits: &config::Limits, children: Children, parking: Parking) -> Maker {
     let turns = Arc::new(Semaphore::new(limits.starts_max));
     let question_wait = limits.question_wait;
     let mount = move |entry: &MountConfig| {
-        let asking = asking(entry, question_wait);
+        let asking = asking(entry, question_wait).parking_at(&parking);
         let links = std::iter::once(&entry.link).chain(&entry.replicas);
         let dials = links.map(|link| dial(entry, link, &children, &turns, asking.clone()));
         Ok(Mount::new(policy(entry), dials.collect::<Result<_, _>>()?))
@@ -426,7 +431,9 @@ fn asking(entry: &MountConfig, question_wait: Duration) -> Asking {
     let roots: Vec<_> = roots.map(ObjectWriter::finish).collect();
     let roots = (!roots.is_empty()).then(|| json::array(roots.iter().map(Raw::as_str)));
     let asking = Asking::new(entry.name.as_str(), entry.parked_max, question_wait);
-    asking.with_roots(roots).one_at_a_time(entry.sharing.interactive)
+    let apart = entry.sharing.share != config::Share::All;
+    let asking = asking.with_roots(roots).one_at_a_time(entry.sharing.interactive);
+    asking.apart(apart).lasting(entry.timeout_max)
 }
 
 /// A connection for everybody, or one for each caller or session.

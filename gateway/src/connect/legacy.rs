@@ -10,7 +10,7 @@ use protocol::question::{Question, may_ask};
 use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
 
-use super::asking::{Asked, Asking, OpenCalls, declared};
+use super::asking::{Asked, Asking, Channel, OpenCalls, declared};
 use super::audience::asked_uris;
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;
@@ -76,16 +76,17 @@ impl Legacy {
         if call.method == Method::Listen {
             return self.listen(&call).await;
         }
+        let id = self.wire.fresh_id();
         if may_ask(&call.method) {
             let wire = Arc::clone(&self.wire);
             // Nothing on a wire says in which call the child asks.
-            let begin = |call, _voice| -> Future<'static, _> { Box::pin(send(wire, call)) };
-            return self.calls.serve(call, begin).await;
+            let begin = |call, _voice| -> Future<'static, _> { Box::pin(send(wire, id, call)) };
+            return self.calls.serve(call, Some(id), begin).await;
         }
-        let sending = send(Arc::clone(&self.wire), call.clone());
+        let sending = send(Arc::clone(&self.wire), id, call.clone());
         match call.method {
-            Method::Complete => self.calls.count(sending).await,
-            _ => sending.await,
+            Method::Complete => self.calls.count(&call, Some(id), sending).await,
+            _ => self.calls.own(sending).await,
         }
     }
 
@@ -101,6 +102,11 @@ impl Legacy {
             List::Prompts => self.about.capabilities.prompts_changed,
             List::Resources => self.about.capabilities.resources_changed,
         }
+    }
+
+    /// Ends the calls that wait for their clients.
+    pub(super) async fn end_parked(&self) {
+        self.calls.end().await;
     }
 
     /// Whether a call is open, be it one that waits for its client.
@@ -137,8 +143,7 @@ impl Legacy {
 }
 
 /// Sends one call and waits for its answer.
-async fn send(wire: Arc<Wire>, call: Call) -> Result<Reply, Fault> {
-    let id = wire.fresh_id();
+async fn send(wire: Arc<Wire>, id: u64, call: Call) -> Result<Reply, Fault> {
     let params = legacy_params(&call, id)?;
     let progress = call.wants_progress.then(|| call.back.clone());
     match wire.request(id, &call.method, &params, progress).await? {
@@ -206,10 +211,7 @@ impl Hear for Ear {
                     self.calls.withdraw(&params.slice(id));
                 }
             }
-            // Nothing in it says whose call it belongs to (digest 2.3 row 16).
-            notice::MESSAGE => {
-                tracing::debug!(target: "child", mount = wire.mount(), "{}", params.as_str());
-            }
+            notice::MESSAGE => self.calls.log(params, Channel::Only),
             _ => tracing::debug!(target: "child", mount = wire.mount(), "ignored: {method}"),
         }
     }
@@ -217,11 +219,12 @@ impl Hear for Ear {
     fn request(&self, wire: &Wire, id: &Raw, method: &str, params: Raw) {
         if let Some(question) = Question::read(method) {
             let (asker, asked_as) = (self.wire.clone(), id.clone());
-            return self.calls.ask(Asked::new(id.clone(), question, &params, move |answer| {
+            let asked = Asked::new(id.clone(), question, &params, move |answer| {
                 if let Some(wire) = asker.upgrade() {
                     respond(&wire, &asked_as, &answer);
                 }
-            }));
+            });
+            return self.calls.ask(asked, Channel::Only);
         }
         let answer = match method {
             "ping" => Ok(Raw::default()),
@@ -231,6 +234,10 @@ impl Hear for Ear {
             )),
         };
         respond(wire, id, &answer);
+    }
+
+    fn over(&self, id: u64) {
+        self.calls.over(id);
     }
 }
 

@@ -26,7 +26,7 @@ mod websocket;
 #[cfg(test)]
 mod scripted;
 
-pub use self::asking::Asking;
+pub use self::asking::{Asking, Parking};
 pub use self::http::{HttpDial, HttpSettings, Transport};
 pub use custody::{adopt_orphans, warden_if_asked};
 pub use in_process::InProcessDial;

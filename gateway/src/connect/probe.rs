@@ -239,6 +239,13 @@ impl Peer {
         }
     }
 
+    /// Ends the calls that wait for their clients.
+    pub(super) async fn end_parked(&self) {
+        if let Self::Legacy(peer) = self {
+            peer.end_parked().await;
+        }
+    }
+
     /// Asks for a sign of life.
     pub(super) async fn probe(&self) -> Result<(), Fault> {
         match self {

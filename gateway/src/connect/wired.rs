@@ -150,6 +150,7 @@ impl Link for WiredLink {
 
     fn close(&self) -> Future<'_, ()> {
         Box::pin(async {
+            self.peer.end_parked().await;
             self.cable.hang_up();
             self.carrier.close().await;
             let how = self.carrier.how_ended();

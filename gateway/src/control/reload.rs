@@ -265,7 +265,9 @@ async fn retire(member: Arc<Member>, drain: Duration, stopping: CancellationToke
     let busy = || {
         // Whoever may still send it a call holds it, or a snapshot that does.
         let known = Arc::strong_count(&member.mounted) > 1;
-        known && (member.mount.counts()[0] > 0 || began.elapsed() < ARRIVED_AFTER)
+        let called = member.mount.counts()[0] > 0 || began.elapsed() < ARRIVED_AFTER;
+        // A call that waits for its client goes on when that comes back, wherever it arrives.
+        known && called || member.mount.is_busy()
     };
     while busy() && began.elapsed() < drain && !stopping.is_cancelled() {
         sleep(LOOK_EVERY).await;

@@ -199,6 +199,11 @@ impl Mount {
         })
     }
 
+    /// Whether a call is open at a child, be it one that waits for its client.
+    pub fn is_busy(&self) -> bool {
+        self.replicas.iter().any(Replica::is_busy)
+    }
+
     /// Calls that wait for a place, and calls that may be sent again before the budget is used up.
     pub fn queued_and_budget(&self) -> [u64; 2] {
         [self.bulkhead.queued() as u64, self.budget.left()]

@@ -192,6 +192,11 @@ impl Replica {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Whether a call is open at the child, be it one that waits for its client.
+    pub(super) fn is_busy(&self) -> bool {
+        self.link.load().as_ref().is_some_and(|linked| linked.0.is_busy())
+    }
+
     /// Calls under way now, calls so far, faults of the child so far.
     pub(super) fn counts(&self) -> [u64; 3] {
         [self.in_flight(), self.calls.load(Ordering::Relaxed), self.faults.load(Ordering::Relaxed)]

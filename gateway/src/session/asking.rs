@@ -94,6 +94,16 @@ impl Drop for Open<'_> {
 }
 
 impl Asker {
+    /// How long a client may take to answer.
+    pub(super) fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Waits until the gateway ends.
+    pub(super) async fn ending(&self) {
+        self.ending.cancelled().await;
+    }
+
     /// An asker of the client of `live`, which waits so long for an answer.
     pub(super) fn new(
         live: Arc<Live>,
@@ -157,6 +167,7 @@ impl Asker {
                 }
             },
             Ok(()) = withdrawn => Came::Withdrawn,
+            () = self.out.closed() => return Err(unreachable()),
             () = self.ending.cancelled() => {
                 let text = format!("{method}: the gateway is shutting down");
                 return Err(Fault::new(Kind::Unanswered, text));

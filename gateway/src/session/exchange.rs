@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
 use protocol::{Raw, envelope, meta, method::notice};
-use tokio::sync::{Notify as Pulse, mpsc};
+use tokio::sync::{Notify as Pulse, mpsc, oneshot};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,8 +22,8 @@ use crate::call::{Future, Notice, POLL};
 /// Messages of one detached request that may wait for its client.
 pub(super) const STEPS_QUEUED_MAX: usize = 64;
 
-/// How long a message of a detached request waits for a client that does not read; after that the
-/// request goes on without one.
+/// How long a message of a detached request waits for a client that does not read; after that its
+/// notices are left out until it reads again, and it is asked nothing more.
 pub(super) const STEP_WAIT: Duration = Duration::from_secs(30);
 
 /// What happens next on a request's stream.
@@ -52,10 +52,19 @@ pub struct Exchange {
 enum Source {
     Ready(Option<Step>),
     Running(Box<Running>),
-    Detached(mpsc::Receiver<Step>),
+    Detached(Detached),
+    /// What comes of a request whose client may come back, by the steps of one stream.
+    Kept(mpsc::Receiver<Step>),
     /// What was said before, and what still will be.
     Again(VecDeque<Step>, Option<mpsc::Receiver<Step>>),
     Several(Vec<Exchange>),
+}
+
+/// What comes of a request that runs by itself.
+struct Detached {
+    notices: mpsc::Receiver<Step>,
+    /// The answer, for which there is always room. Taken when it is there.
+    last: Option<oneshot::Receiver<Step>>,
 }
 
 /// A request that this exchange drives.
@@ -84,15 +93,37 @@ impl Exchange {
 
     /// A request that runs to its end whoever listens.
     pub(super) fn detached(mut running: Running, tasks: &TaskTracker) -> Self {
-        let (steps, out) = mpsc::channel(STEPS_QUEUED_MAX);
+        let (steps, notices) = mpsc::channel(STEPS_QUEUED_MAX);
+        let (answer, last) = oneshot::channel();
         tasks.spawn(async move {
-            // A legacy client that left, or stopped reading, still wants the work done.
-            let mut left = false;
-            while let Some(step) = running.next().await {
-                left = left || steps.send_timeout(step, STEP_WAIT).await.is_err();
+            let mut reads = true;
+            loop {
+                let step = tokio::select! {
+                    biased;
+                    // It still wants the work done, but nobody is there to be asked.
+                    () = steps.closed(), if running.questions.is_some() => {
+                        running.questions = None;
+                        continue;
+                    }
+                    step = running.next() => step,
+                };
+                let Some(step) = step else { return };
+                if matches!(step, Step::Last { .. }) {
+                    // The notices end first. A client that left needs no answer.
+                    drop(steps);
+                    let _left = answer.send(step);
+                    return;
+                }
+                reads = match reads {
+                    true => steps.send_timeout(step, STEP_WAIT).await.is_ok(),
+                    false => steps.try_send(step).is_ok(),
+                };
+                if !reads {
+                    running.questions = None;
+                }
             }
         });
-        Self { source: Source::Detached(out) }
+        Self { source: Source::Detached(Detached { notices, last: Some(last) }) }
     }
 
     /// A request that runs to its end whoever listens, and whose client may come back for what it
@@ -110,6 +141,7 @@ impl Exchange {
                 Some(sleeping) => sleeping.await,
                 None => std::future::pending().await,
             };
+            let mut left = std::pin::pin!(recorder.left());
             loop {
                 tokio::select! {
                     biased;
@@ -117,6 +149,8 @@ impl Exchange {
                         Some(step) => recorder.say(step).await,
                         None => return,
                     },
+                    // It still wants the work done, but nobody is there to be asked.
+                    () = &mut left, if running.questions.is_some() => running.questions = None,
                     () = pause.notified(), if begin.is_some() => recorder.pause().await,
                     () = is_late(&mut late) => {
                         late = None;
@@ -125,7 +159,7 @@ impl Exchange {
                 }
             }
         });
-        Self { source: Source::Detached(steps) }
+        Self { source: Source::Kept(steps) }
     }
 
     /// The rest of a stream: first what was said already.
@@ -148,7 +182,8 @@ impl Exchange {
         match &mut self.source {
             Source::Ready(step) => step.take(),
             Source::Running(running) => running.next().await,
-            Source::Detached(steps) => steps.recv().await,
+            Source::Detached(detached) => detached.next().await,
+            Source::Kept(steps) => steps.recv().await,
             Source::Again(said, more) => match (said.pop_front(), more) {
                 (Some(step), _) => Some(step),
                 (None, Some(more)) => more.recv().await,
@@ -182,6 +217,17 @@ async fn next_of(parts: &mut Vec<Exchange>) -> Option<Step> {
 impl Exchange {
     fn next_boxed(&mut self) -> Future<'_, Option<Step>> {
         Box::pin(self.next())
+    }
+}
+
+impl Detached {
+    async fn next(&mut self) -> Option<Step> {
+        if let Some(notice) = self.notices.recv().await {
+            return Some(notice);
+        }
+        let last = self.last.as_mut()?.await.ok();
+        self.last = None;
+        last
     }
 }
 
@@ -322,3 +368,49 @@ pub(super) fn listen_closed(result: &Raw, id: &Raw) -> Raw {
 
 /// A task tracker that several owners hold.
 pub(super) type Tasks = Arc<TaskTracker>;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use protocol::{Raw, method::notice};
+    use tokio::sync::mpsc;
+    use tokio::time::sleep;
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
+    use super::{Exchange, NoticeShape, Running, Step};
+    use crate::call::Notice;
+
+    fn progress(at: u32) -> Notice {
+        let params = format!(r#"{{"progressToken":1,"progress":{at}}}"#);
+        let params = Raw::parse(params.into()).unwrap();
+        Notice { method: notice::PROGRESS.to_owned(), params }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_did_not_read_for_minutes_still_has_its_answer() {
+        let (told, notices) = mpsc::channel(256);
+        for at in 1..=200 {
+            told.send(progress(at)).await.unwrap();
+        }
+        let answering = async {
+            sleep(Duration::from_secs(600)).await;
+            (200, Bytes::from_static(b"the answer"))
+        };
+        let shape = NoticeShape { token: Some(Raw::of("t")), ..NoticeShape::default() };
+        let cancelled = CancellationToken::new();
+        let running = Running::new(Box::pin(answering), notices, shape, cancelled, None);
+        let tasks = TaskTracker::new();
+        let mut exchange = Exchange::detached(running, &tasks);
+        sleep(Duration::from_secs(700)).await;
+        let mut steps = Vec::new();
+        while let Some(step) = exchange.next().await {
+            steps.push(step);
+        }
+        let last = Step::Last { status: 200, body: Bytes::from_static(b"the answer") };
+        assert_eq!(steps.pop(), Some(last));
+        assert!(!steps.is_empty(), "what found room comes before it");
+    }
+}

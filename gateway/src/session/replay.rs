@@ -9,7 +9,7 @@ use bytes::Bytes;
 use protocol::Raw;
 use ring::digest::{SHA256, digest};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::exchange::{STEP_WAIT, STEPS_QUEUED_MAX, Step};
 
@@ -17,6 +17,9 @@ use super::exchange::{STEP_WAIT, STEPS_QUEUED_MAX, Step};
 const KEPT_FOR: Duration = Duration::from_secs(600);
 /// Streams with lost answers that are remembered by session, so that their loss can be told.
 const LOST_MAX: usize = 256;
+/// How often it is looked whether a client reads, and how often it must not to count as gone.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOKS_AWAY: usize = 3;
 /// The longest `Last-Event-ID` that is looked at, in bytes: more than any that is given out.
 const ID_BYTES_MAX: usize = 80;
 
@@ -299,6 +302,17 @@ impl Recorder {
         self.prime().await;
         if let Some(log) = self.replays.kept().streams.get_mut(&self.stream) {
             log.reader = None;
+        }
+    }
+
+    /// Waits until the client reads nothing and has not come back for a while.
+    pub(super) async fn left(&self) {
+        let mut away = 0;
+        while away < LOOKS_AWAY {
+            sleep(LOOK_EVERY).await;
+            let kept = self.replays.kept();
+            let reader = kept.streams.get(&self.stream).and_then(|log| log.reader.as_ref());
+            away = if reader.is_some_and(|reader| !reader.is_closed()) { 0 } else { away + 1 };
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::question::{Abilities, Input};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::asking::Asker;
 use super::states::{check, read};
@@ -11,6 +11,8 @@ use crate::call::{BoxServe, Call, DynServe, Fault, Kind, Reply, ReplyKind};
 
 /// The pause before a call is asked again that only wants to be asked again; it doubles.
 const AGAIN_WAIT: Duration = Duration::from_millis(50);
+/// The longest such pause.
+const AGAIN_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Serves a call to its end. The client is asked whatever the child asks, at most `rounds_max`
 /// times.
@@ -24,6 +26,8 @@ pub(super) async fn serve(
     // What stands there is a legacy client's own business and means nothing.
     call.params = Input::default().put(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
     let mut pause = AGAIN_WAIT;
+    // A call that only wants to be asked again is waited for as long as a client is.
+    let mut until = Instant::now() + asker.wait();
     for _round in 0..=rounds_max {
         let reply = serve.serve_boxed(call.clone()).await?;
         if reply.kind != ReplyKind::InputRequired {
@@ -33,8 +37,17 @@ pub(super) async fn serve(
         check(&asks, able)?;
         let mut input = Input { state: asks.state, ..Input::default() };
         if asks.requests.is_empty() {
-            sleep(pause).await;
-            pause *= 2;
+            if Instant::now() + pause > until {
+                let wait = asker.wait().as_secs();
+                return Err(given_up(&format!("only said \"again\" for {wait} s (question_wait)")));
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = asker.ending() => {
+                    return Err(given_up("has no result yet, and the gateway is shutting down"));
+                }
+            }
+            pause = (pause * 2).min(AGAIN_WAIT_MAX);
         } else {
             let mut refused = Vec::new();
             for (key, answer) in asker.ask(&asks.requests).await? {
@@ -44,13 +57,17 @@ pub(super) async fn serve(
                 }
             }
             input.answers = true;
+            pause = AGAIN_WAIT;
+            until = Instant::now() + asker.wait();
             call.refused = refused.into();
         }
         call.params = input.put(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
     }
-    let text = format!(
-        "the server asked {rounds_max} times in one call (rounds_max) and has no result yet: it \
-         was given up, and may have had effects"
-    );
-    Err(Fault::new(Kind::Unanswered, text))
+    let asked = format!("asked {rounds_max} times in one call (rounds_max) and has no result yet");
+    Err(given_up(&asked))
+}
+
+fn given_up(why: &str) -> Fault {
+    let text = format!("the server {why}: the call was given up, and may have had effects");
+    Fault::new(Kind::Unanswered, text)
 }

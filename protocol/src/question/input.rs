@@ -5,7 +5,7 @@ use crate::json::{self, Members, ObjectEdit, ObjectWriter};
 use crate::{NotJson, Raw};
 
 /// Questions that one result may hold.
-const REQUESTS_MAX: usize = 64;
+pub const REQUESTS_MAX: usize = 64;
 
 /// One question of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]

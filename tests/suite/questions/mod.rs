@@ -5,6 +5,7 @@ mod states;
 mod whose;
 mod crossing;
 mod ledger;
+mod reloaded;
 mod sharing_of;
 
 use harness::scripted::{Cast, Http, Play, Script, Speaks, Step};

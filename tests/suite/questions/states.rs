@@ -169,6 +169,8 @@ async fn c119_parks_are_bounded_in_number_and_the_child_hears_of_one_too_many() 
             // Over HTTP the second question is known to belong to the second call.
             let answer = sent(&play, r#"{"name":"m_t"}"#).await;
             assert!(answer.contains("parked_max"), "{answer}");
+            // It was called, so nobody may think that it is safe to call again.
+            assert!(answer.contains("UNANSWERED"), "{answer}");
             director.saw(What::Notification, "notifications/cancelled").await;
         }
         assert!(sent(&play, &back(&first, "{}")).await.contains("said"), "{child:?}");

@@ -4,7 +4,7 @@ use harness::client::{ALL_ABILITIES, Able};
 use harness::scripted::{Script, Step, What, member};
 use harness::start::soon;
 
-use super::{FORM, LEGACY, LegacyHttp, LegacyProcess, ask, does, willing};
+use super::{Child, FORM, LEGACY, LegacyHttp, LegacyProcess, ask, does, willing};
 
 const CALL: &str = r#"{"name":"m_t"}"#;
 
@@ -100,14 +100,42 @@ async fn c120_over_http_each_call_is_asked_on_its_own_stream_whoever_else_calls(
 }
 
 #[tokio::test]
-async fn a_question_on_the_standing_stream_belongs_to_the_only_open_call() {
+async fn c106_a_question_on_the_standing_stream_is_refused_unless_one_call_at_a_time_is_open() {
     let aside = Step::AskAside("elicitation/create".to_owned(), FORM.to_owned());
-    let play = LegacyHttp.play("", does(&[aside, Step::Told])).await;
-    play.director("m").saw(What::Request, "GET").await;
-    for mut client in Able::all(&play.running, ALL_ABILITIES).await {
-        let talked = client.talk("tools/call", CALL, willing).await;
-        assert_eq!(talked.asked.len(), 1, "{}: {talked:?}", client.kind());
+    for (keys, is_asked) in [("", false), ("interactive = 1\n", true)] {
+        let play = LegacyHttp.play(keys, does(&[aside.clone(), Step::Told])).await;
+        play.director("m").saw(What::Request, "GET").await;
+        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+            let talked = client.talk("tools/call", CALL, willing).await;
+            assert_eq!(talked.asked.len(), usize::from(is_asked), "{}: {talked:?}", client.kind());
+            let refused = talked.text().contains("-32602") && talked.text().contains("standing");
+            assert_eq!(refused, !is_asked, "{}: {talked:?}", client.kind());
+        }
     }
+}
+
+#[tokio::test]
+async fn a_child_that_asks_a_legacy_client_that_left_hears_soon_that_nobody_answers() {
+    let steps =
+        [Step::Wait("left".to_owned()), ask("elicitation/create", FORM), Step::OrFail, Step::Told];
+    let hears = async |child: Child| {
+        // The default `question_wait` is far above the patience of a test.
+        let play = child.play("interactive = 1\n", does(&steps)).await;
+        let director = play.director("m");
+        let mut client = Able::legacy_http(&play.running, "2025-06-18", ALL_ABILITIES).await;
+        {
+            let mut leaving = Box::pin(client.begin("tools/call", CALL));
+            tokio::select! {
+                _answer = &mut leaving => panic!("an answer before the gate was opened"),
+                _seen = director.saw(What::Executed, "tools/call") => {}
+            }
+        }
+        director.open("left");
+        let told = answer_to_child(&play).await;
+        assert!(told.contains(r#""action":"cancel""#), "{child:?}: {told}");
+        director.saw(What::Notification, "notifications/cancelled").await;
+    };
+    tokio::join!(hears(LegacyProcess), hears(LegacyHttp));
 }
 
 #[tokio::test]

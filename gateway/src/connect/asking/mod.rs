@@ -8,6 +8,7 @@
 mod asked;
 mod parks;
 mod talk;
+mod dropped;
 mod open_calls;
 
 use std::sync::Arc;
@@ -18,8 +19,12 @@ use protocol::json::ObjectWriter;
 use protocol::question::Abilities;
 
 pub(super) use asked::Asked;
-pub(super) use open_calls::{OpenCalls, Voice};
+pub(super) use open_calls::{Channel, OpenCalls, Voice};
+pub use parks::Parking;
 use parks::Parks;
+
+/// How long a child may still ask for a call that was given up at it, unless it is told otherwise.
+const DROPPED_COUNTS: Duration = Duration::from_secs(600);
 
 /// How the child of one mount may ask the clients that call it. Clones share what is parked.
 #[derive(Clone, Debug)]
@@ -31,14 +36,20 @@ struct Rules {
     parks: Arc<Parks>,
     roots: Option<Raw>,
     interactive: bool,
+    apart: bool,
+    /// How long a child may still ask for a call that was given up at it.
+    dropped_counts: Duration,
 }
 
 impl Asking {
     /// At most `parked_max` calls of the mount wait for their clients, each at most
     /// `question_wait`.
     pub fn new(mount: impl Into<Arc<str>>, parked_max: usize, question_wait: Duration) -> Self {
-        let parks = Parks::new(parked_max, question_wait);
-        Self(Arc::new(Rules { mount: mount.into(), parks, roots: None, interactive: false }))
+        let mount = mount.into();
+        let parks = Parks::new(Arc::clone(&mount), parked_max, question_wait, Parking::default());
+        let (interactive, apart) = (false, false);
+        let dropped_counts = DROPPED_COUNTS;
+        Self(Arc::new(Rules { mount, parks, roots: None, interactive, apart, dropped_counts }))
     }
 
     /// The same with bounds that suit most.
@@ -60,18 +71,32 @@ impl Asking {
         Self(Arc::new(Rules { interactive, ..self.rules() }))
     }
 
+    /// The same rules, where each caller or session has a connection of its own.
+    #[must_use]
+    pub fn apart(self, apart: bool) -> Self {
+        Self(Arc::new(Rules { apart, ..self.rules() }))
+    }
+
+    /// The same rules, where a call may last so long at the child after it was given up.
+    #[must_use]
+    pub fn lasting(self, dropped_counts: Duration) -> Self {
+        Self(Arc::new(Rules { dropped_counts, ..self.rules() }))
+    }
+
+    /// The same rules, where calls wait at `parking`, which may outlive the mount.
+    #[must_use]
+    pub fn parking_at(self, parking: &Parking) -> Self {
+        let parks = self.0.parks.at(parking.clone());
+        Self(Arc::new(Rules { parks, ..self.rules() }))
+    }
+
     fn rules(&self) -> Rules {
         Rules {
             mount: Arc::clone(&self.0.mount),
             parks: Arc::clone(&self.0.parks),
             roots: self.0.roots.clone(),
-            interactive: self.0.interactive,
+            ..*self.0
         }
-    }
-
-    /// Ends every call that waits for its client.
-    pub fn end(&self) {
-        self.0.parks.end();
     }
 }
 

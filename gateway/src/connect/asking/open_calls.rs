@@ -1,27 +1,36 @@
 //! The calls that are open on one connection to a legacy child: whose question it is that comes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::json;
+use protocol::method::notice;
 use protocol::question::{Input, Question};
 use protocol::{Raw, error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::asked::Asked;
+use super::dropped::Dropped;
 use super::parks::gone;
-use super::talk::{Event, Talk, check};
+use super::talk::{Event, QUESTIONS_MAX, Talk, check};
 use super::{Asking, Rules};
-use crate::call::{Backchannel, Call, Fault, Future, Kind, Reply};
+use crate::call::{Backchannel, Call, Caller, Fault, Future, Kind, Principal, Reply, Switch};
 
-/// Questions of one call that wait to be looked at.
-const EVENTS_QUEUED_MAX: usize = 16;
+/// Questions of one call, and what was taken back of them, that wait to be looked at: all that a
+/// call may ask, and the one that is too much.
+const EVENTS_QUEUED_MAX: usize = 2 * (QUESTIONS_MAX + 1);
 /// How long a call waits for its turn where a connection has one at a time.
 const TURN_WAIT: Duration = Duration::from_secs(30);
-/// How long a child may still ask for a call that was cancelled at it.
-const CANCELLED_COUNTS: Duration = Duration::from_secs(60);
+/// How long the end of a connection waits for the calls that wait for their clients.
+const PARKS_END_WAIT: Duration = Duration::from_secs(5);
+
+/// A session or connection of a client, and who it says it is.
+pub(super) type Client = (u64, Principal);
 
 /// The calls that are open on one connection.
 pub(in crate::connect) struct OpenCalls {
@@ -29,15 +38,42 @@ pub(in crate::connect) struct OpenCalls {
     state: Mutex<State>,
     /// Given to one call at a time where a connection may have but one that asks.
     turn: Option<Arc<Semaphore>>,
+    /// Ends those that wait for their clients.
+    pub(super) ended: CancellationToken,
+    pub(super) parked: TaskTracker,
+    /// Log messages that belonged to no single call.
+    logs_dropped: AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
     next: u64,
-    /// The way to each call; `None` for one that cannot be asked about.
-    open: HashMap<u64, Option<Voice>>,
-    /// Until when a call that was cancelled may be what a question belongs to.
-    cancelled_until: Option<Instant>,
+    open: HashMap<u64, Open>,
+    dropped: Dropped,
+    /// Requests of the gateway's own, such as a page of a list.
+    own: usize,
+}
+
+/// A call that is open.
+struct Open {
+    /// The way to it; `None` for one that cannot be asked about.
+    voice: Option<Voice>,
+    /// Where its log messages go.
+    back: Switch,
+    client: Option<Client>,
+    /// What it is called on the wire.
+    sent: Option<u64>,
+    /// The child is done with it, or never heard of it.
+    over: bool,
+}
+
+/// Where a question came without a word of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::connect) enum Channel {
+    /// On the one channel that a connection has.
+    Only,
+    /// Beside the streams of calls, on one that by the protocol belongs to none.
+    Aside,
 }
 
 /// The way from a child to one of its open calls.
@@ -47,28 +83,42 @@ pub(in crate::connect) struct Voice(mpsc::Sender<Event>);
 impl Voice {
     /// The child asks in this call.
     pub(in crate::connect) fn ask(&self, asked: Asked) {
-        // What finds no room is answered where it is dropped.
-        let _full = self.0.try_send(Event::Asked(asked));
+        if let Err(full) = self.0.try_send(Event::Asked(asked))
+            && let Event::Asked(asked) = full.into_inner()
+        {
+            let method = asked.question().as_str();
+            tracing::warn!(target: "child", method, "a question found no room and is refused");
+            asked.refuse(error::INVALID_PARAMS, "this call has asked too much at once");
+        }
     }
 
     /// The child takes back the question that it called `id`.
     pub(in crate::connect) fn withdraw(&self, id: &Raw) {
-        let _full = self.0.try_send(Event::Withdrawn(id.clone()));
+        if self.0.try_send(Event::Withdrawn(id.clone())).is_err() {
+            tracing::debug!(target: "child", "what is taken back found no room");
+        }
     }
 }
 
 /// A call's place among the open ones.
 pub(super) struct Place {
-    calls: Arc<OpenCalls>,
+    pub(super) calls: Arc<OpenCalls>,
     number: u64,
-    answered: bool,
-    _turn: Option<OwnedSemaphorePermit>,
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {
-    /// The child is done with the call: it asks nothing more for it.
-    pub(super) fn is_answered(&mut self) {
-        self.answered = true;
+    /// The child asks nothing more for the call if it is `over`; else it was given up there.
+    pub(super) fn leave(&mut self, over: bool) {
+        self.turn = None;
+        let until = Instant::now() + self.calls.rules().dropped_counts;
+        let mut state = self.calls.state();
+        let Some(open) = state.open.remove(&self.number) else { return };
+        // Over HTTP, what cannot be asked about needs no name; on a wire everything has one.
+        let may_ask = open.voice.is_some() || open.sent.is_some();
+        if !over && !open.over && may_ask {
+            state.dropped.add(open.sent, open.client, until);
+        }
     }
 
     /// The roots that the configuration has for this child.
@@ -79,33 +129,46 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.calls.state();
-        state.open.remove(&self.number);
-        if !self.answered {
-            state.cancelled_until = Some(Instant::now() + CANCELLED_COUNTS);
-        }
+        self.leave(false);
+    }
+}
+
+/// A request of the gateway's own, while it is open.
+struct Own<'a>(&'a OpenCalls);
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        self.0.state().own -= 1;
     }
 }
 
 impl OpenCalls {
     pub(in crate::connect) fn new(asking: Asking) -> Arc<Self> {
         let turn = asking.0.interactive.then(|| Arc::new(Semaphore::new(1)));
-        Arc::new(Self { asking, state: Mutex::default(), turn })
+        Arc::new(Self {
+            asking,
+            state: Mutex::default(),
+            turn,
+            ended: CancellationToken::new(),
+            parked: TaskTracker::new(),
+            logs_dropped: AtomicU64::new(0),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rules(&self) -> &Rules {
+    pub(super) fn rules(&self) -> &Rules {
         &self.asking.0
     }
 
     /// Serves a call that may be answered by questions: begun by `begin`, or gone on with where its
-    /// client comes back.
+    /// client comes back. `sent` is what it is called on the wire, if that tells a late answer.
     pub(in crate::connect) async fn serve(
         self: &Arc<Self>,
         mut call: Call,
+        sent: Option<u64>,
         begin: impl FnOnce(Call, Voice) -> Future<'static, Result<Reply, Fault>>,
     ) -> Result<Reply, Fault> {
         let input = Input::read(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
@@ -121,10 +184,17 @@ impl OpenCalls {
         let turn = self.turn().await?;
         let (voice, events) = mpsc::channel(EVENTS_QUEUED_MAX);
         let voice = Voice(voice);
-        let place = self.enter(Some(voice.clone()), turn);
         let (back, switch) = Backchannel::switched(call.back.clone());
         call.back = back;
         let caller = Arc::clone(&call.caller);
+        let open = Open {
+            voice: Some(voice.clone()),
+            back: switch.clone(),
+            client: client(&caller),
+            sent,
+            over: false,
+        };
+        let place = self.enter(open, turn);
         let talk = Talk::new(begin(call, voice), events, switch, caller, place);
         talk.go_on(&self.rules().parks).await
     }
@@ -133,13 +203,27 @@ impl OpenCalls {
     /// to.
     pub(in crate::connect) async fn count<T>(
         self: &Arc<Self>,
+        call: &Call,
+        sent: Option<u64>,
         serving: impl std::future::Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
         let turn = self.turn().await?;
-        let mut place = self.enter(None, turn);
+        let (_, back) = Backchannel::switched(call.back.clone());
+        let open = Open { voice: None, back, client: client(&call.caller), sent, over: false };
+        let mut place = self.enter(open, turn);
         let outcome = serving.await;
-        place.is_answered();
+        place.leave(true);
         outcome
+    }
+
+    /// Serves a request of the gateway's own: it is nobody's, and needs no turn.
+    pub(in crate::connect) async fn own<T>(
+        &self,
+        serving: impl std::future::Future<Output = T>,
+    ) -> T {
+        self.state().own += 1;
+        let _own = Own(self);
+        serving.await
     }
 
     async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Fault> {
@@ -157,19 +241,18 @@ impl OpenCalls {
         }
     }
 
-    fn enter(self: &Arc<Self>, voice: Option<Voice>, turn: Option<OwnedSemaphorePermit>) -> Place {
+    fn enter(self: &Arc<Self>, open: Open, turn: Option<OwnedSemaphorePermit>) -> Place {
         let mut state = self.state();
         state.next += 1;
         let number = state.next;
-        state.open.insert(number, voice);
-        Place { calls: Arc::clone(self), number, answered: false, _turn: turn }
+        state.open.insert(number, open);
+        Place { calls: Arc::clone(self), number, turn }
     }
 
     async fn resume(&self, call: &Call, input: &Input, state: &Raw) -> Result<Reply, Fault> {
         let parks = &self.rules().parks;
         let name = json::string(state).unwrap_or_default();
-        let looked =
-            parks.look(&name, &call.caller.principal, |place| check(&place.questions, input));
+        let looked = parks.look(&name, &call.caller.principal, |questions| check(questions, input));
         looked.ok_or_else(gone)??;
         let mut talk = parks.take(&name).await.ok_or_else(gone)?;
         talk.resume(call, input);
@@ -181,48 +264,114 @@ impl OpenCalls {
         !self.state().open.is_empty()
     }
 
-    /// The child asks, and nothing says in which call: it is the only open one, or none.
-    pub(in crate::connect) fn ask(&self, asked: Asked) {
-        let only = {
-            let state = self.state();
-            let cancelled = state.cancelled_until.is_some_and(|until| Instant::now() < until);
-            match (state.open.len(), cancelled) {
-                (1, false) => state.open.values().next().cloned().flatten().ok_or(1),
-                (open, cancelled) => Err(open + usize::from(cancelled)),
-            }
-        };
-        match only {
-            Ok(voice) => voice.ask(asked),
-            Err(open) => self.refuse(asked, open),
+    /// What was called so on the wire is answered though nobody waits any more, or never left.
+    pub(in crate::connect) fn over(&self, sent: u64) {
+        let mut state = self.state();
+        state.dropped.answered(sent);
+        for open in state.open.values_mut().filter(|open| open.sent == Some(sent)) {
+            open.over = true;
         }
     }
 
-    fn refuse(&self, asked: Asked, open: usize) {
-        let mount = &self.rules().mount;
-        let method = asked.question().as_str();
+    /// The child was started anew: what was given up before is over.
+    pub(in crate::connect) fn anew(&self) {
+        self.state().dropped.forget_all();
+    }
+
+    /// Ends the calls that wait for their clients, and waits until the child was told.
+    pub(in crate::connect) async fn end(&self) {
+        self.ended.cancel();
+        self.parked.close();
+        if timeout(PARKS_END_WAIT, self.parked.wait()).await.is_err() {
+            tracing::warn!(mount = &*self.rules().mount, "calls that wait did not end in time");
+        }
+    }
+
+    /// The child asks, and nothing says in which call: it is the only open one, or none.
+    pub(in crate::connect) fn ask(&self, asked: Asked, channel: Channel) {
+        match self.only(asked.question(), channel) {
+            Ok(voice) => voice.ask(asked),
+            Err(why) => self.refuse(asked, &why),
+        }
+    }
+
+    /// The child asks in a request that it may not ask in, or that is the gateway's own.
+    pub(in crate::connect) fn ask_in_own(&self, asked: Asked) {
+        self.refuse(asked, "nobody can be asked about this request");
+    }
+
+    /// The one call that a question without a word of its call can belong to, or why it is none.
+    fn only(&self, question: Question, channel: Channel) -> Result<Voice, String> {
+        const WAYS_OUT: &str = "the gateway's settings share = \"caller\", share = \"session\" or \
+                                interactive = 1 for this server are the ways out";
+        let rules = self.rules();
+        let mut state = self.state();
+        let State { open, dropped, own, .. } = &mut *state;
+        let mut all = open.values();
+        let Some(first) = all.next() else {
+            return Err("no call is open that this could belong to".to_owned());
+        };
+        if channel == Channel::Aside && !rules.apart && !rules.interactive {
+            return Err(format!(
+                "it came on the standing stream, which belongs to no call, so whose client is to \
+                 be asked is not known; ask on the stream of the call, or: {WAYS_OUT}"
+            ));
+        }
+        let others = all.count() + dropped.of_others(first.client.as_ref());
+        if others > 0 {
+            let calls = others + 1;
+            return Err(format!(
+                "{calls} calls are open on this connection (those count that were given up and \
+                 may go on here), so whose client is to be asked is not known; {WAYS_OUT}"
+            ));
+        }
+        if question == Question::Roots && *own > 0 {
+            return Err("it may be about a list that the gateway reads".to_owned());
+        }
+        let voice = first.voice.clone();
+        voice.ok_or_else(|| "the one call that is open cannot be asked about".to_owned())
+    }
+
+    fn refuse(&self, asked: Asked, why: &str) {
         if let (Question::Roots, Some(roots)) = (asked.question(), self.rules().roots_result()) {
             return asked.answer(Ok(roots));
         }
-        let text = match open {
-            0 => format!("{method}: no call is open that this could belong to"),
-            1 => format!("{method}: the one call that is open cannot be asked about"),
-            _ => format!(
-                "{method}: {open} calls are open on this connection (those cancelled within the \
-                 last {} s count), so whose client is to be asked is not known; the gateway's \
-                 settings share = \"caller\", share = \"session\" or interactive = 1 for this \
-                 server are the ways out",
-                CANCELLED_COUNTS.as_secs()
-            ),
-        };
+        let text = format!("{}: {why}", asked.question().as_str());
+        let mount = &self.rules().mount;
         tracing::warn!(target: "child", mount = &**mount, "a question is refused: {text}");
         asked.refuse(error::INVALID_PARAMS, text);
     }
 
+    /// A log message of which nothing says in which call it was: it goes where a question would.
+    pub(in crate::connect) fn log(&self, params: Raw, channel: Channel) {
+        let back = {
+            let mut state = self.state();
+            let State { open, dropped, .. } = &mut *state;
+            let rules = self.rules();
+            let belongs = channel == Channel::Only || rules.apart || rules.interactive;
+            let mut all = open.values();
+            let first = all.next().filter(|_| belongs && all.next().is_none());
+            let only = first.filter(|one| dropped.of_others(one.client.as_ref()) == 0);
+            only.map(|one| one.back.now())
+        };
+        if !back.is_some_and(|back| back.tell(notice::MESSAGE, params)) {
+            let dropped = self.logs_dropped.fetch_add(1, Ordering::Relaxed) + 1;
+            let mount = &*self.rules().mount;
+            tracing::debug!(target: "child", mount, dropped, "a log message belongs to no call");
+        }
+    }
+
     /// The child takes back a question of which nothing says in which call it was.
     pub(in crate::connect) fn withdraw(&self, id: &Raw) {
-        let voices: Vec<Voice> = self.state().open.values().flatten().cloned().collect();
+        let voices: Vec<Voice> =
+            self.state().open.values().filter_map(|open| open.voice.clone()).collect();
         for voice in voices {
             voice.withdraw(id);
         }
     }
+}
+
+/// Which client a call is of, where it has a session or a connection of its own.
+fn client(caller: &Caller) -> Option<Client> {
+    Some((caller.session?, caller.principal.clone()))
 }

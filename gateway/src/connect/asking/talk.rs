@@ -5,20 +5,22 @@ use std::time::Duration;
 
 use protocol::json::{self, Members, ObjectWriter};
 use protocol::method::notice;
-use protocol::question::{Abilities, Input, InputRequired, Question, Request, check_answer};
+use protocol::question::{
+    Abilities, Input, InputRequired, Question, REQUESTS_MAX, Request, check_answer,
+};
 use protocol::{Raw, error};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
-use super::open_calls::Place;
+use super::open_calls::{OpenCalls, Place};
 use super::parks::{Parks, fresh_key};
 use crate::call::{Call, Caller, Fault, Future, Kind, Principal, Reply, ReplyKind, Switch};
 
 /// How long more questions are waited for after one came: a client is asked all of them at once.
 const GATHER_WAIT: Duration = Duration::from_millis(5);
 /// Questions of one call; a child that asks on is cut off.
-const QUESTIONS_MAX: usize = 100;
+pub(super) const QUESTIONS_MAX: usize = 100;
 
 /// What a child does about a call beside answering it.
 pub(super) enum Event {
@@ -60,6 +62,22 @@ impl Talk {
 
     pub(super) fn principal(&self) -> &Principal {
         &self.caller.principal
+    }
+
+    /// The connection that it is open on.
+    pub(super) fn calls(&self) -> &Arc<OpenCalls> {
+        &self.place.calls
+    }
+
+    /// Whether the child is done with it.
+    pub(super) fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// Gives the call up: the child hears of it, and a client that waits to answer.
+    pub(super) fn end(mut self) {
+        self.running = None;
+        self.withdraw_all();
     }
 
     pub(super) fn questions(&self) -> Vec<(String, Question)> {
@@ -114,7 +132,7 @@ impl Talk {
             biased;
             event = self.events.recv() => event,
             outcome = running => {
-                self.place.is_answered();
+                self.place.leave(is_over(&outcome));
                 self.running = None;
                 self.outcome = Some(explained(outcome, self.lacked.take()));
                 return;
@@ -125,6 +143,7 @@ impl Talk {
                 if let Err(fault) = self.take(asked) {
                     // First, so that the child hears of it as of a call that is cancelled.
                     self.running = None;
+                    self.place.leave(false);
                     self.outcome = Some(Err(fault));
                 }
             }
@@ -193,7 +212,8 @@ impl Talk {
 
     fn park(self, parks: &Arc<Parks>) -> Outcome {
         let key = fresh_key();
-        let requests = self.open.iter().map(|(key, asked)| Request {
+        // What is more than one result may hold is asked when the client is back.
+        let requests = self.open.iter().take(REQUESTS_MAX).map(|(key, asked)| Request {
             key: key.clone(),
             question: asked.question(),
             params: asked.params().clone(),
@@ -217,6 +237,20 @@ impl Talk {
                 (None, None) => self.open.push((key, asked)),
             }
         }
+    }
+}
+
+/// Whether the child is certainly done with the call: it answered, or never got it.
+fn is_over(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(fault) => matches!(
+            fault.kind,
+            Kind::Child(_)
+                | Kind::Unreachable { .. }
+                | Kind::BadAnswer { .. }
+                | Kind::Invalid { .. }
+        ),
     }
 }
 

@@ -15,14 +15,14 @@ use super::answer::{Answer, Broken, Refusal};
 use super::client::HttpClient;
 use super::faults::unreachable;
 use super::life::Life;
-use super::questions;
+use super::questions::{self, On};
 use super::resume::Resume;
 use super::session::{NoSession, Session, shake_hands};
 use super::stream::{self, Stream};
 use super::subscriptions::{self, Subscriptions};
 use super::wanted::{Ended, Outcome, Wanted, messages};
 use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
-use crate::connect::asking::{OpenCalls, Voice};
+use crate::connect::asking::{Channel, OpenCalls, Voice};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
 
@@ -193,7 +193,8 @@ impl Legacy {
         match message {
             Message::Response { id, outcome } => return wanted.take(id.as_ref(), outcome),
             Message::Request { id, method, params } => {
-                questions::take(self, session, voice, (id, &method, &params));
+                let on = voice.map_or(On::Own, On::Call);
+                questions::take(self, session, on, (id, &method, &params));
             }
             Message::Notification { method, params } => match method.as_str() {
                 notice::PROGRESS if !is_token(&params, wanted.id()) => {}
@@ -216,6 +217,8 @@ impl Legacy {
             if let Some(id) = members.as_ref().and_then(|members| members.get("requestId")) {
                 self.calls.withdraw(&params.slice(id));
             }
+        } else if method == notice::MESSAGE {
+            self.calls.log(params, Channel::Aside);
         } else if !self.changes.notice(method) {
             tracing::debug!(method, "a notification without a call is left aside");
         }
@@ -254,6 +257,7 @@ impl Legacy {
         }
         let session = Arc::new(session);
         self.session.send_replace(Arc::clone(&session));
+        self.calls.anew();
         self.changes.all();
         self.life.run(subscriptions::again(Arc::clone(self), Arc::clone(&session)));
         session
@@ -339,12 +343,12 @@ impl Link for LegacyLink {
                 let begin = |call, voice| -> Future<'static, _> {
                     Box::pin(async move { shared.reply(&call, Some(&voice)).await })
                 };
-                return self.shared.calls.serve(call, begin).await;
+                return self.shared.calls.serve(call, None, begin).await;
             }
             let sending = self.shared.reply(&call, None);
             match call.method {
-                Method::Complete => self.shared.calls.count(sending).await,
-                _ => sending.await,
+                Method::Complete => self.shared.calls.count(&call, None, sending).await,
+                _ => self.shared.calls.own(sending).await,
             }
         })
     }
@@ -371,10 +375,11 @@ impl Link for LegacyLink {
 
     fn close(&self) -> Future<'_, ()> {
         Box::pin(async move {
+            self.shared.calls.end().await;
             self.shared.life.lose("the gateway closed the connection".to_owned());
-            self.shared.life.stop();
-            self.shared.session().end(&self.shared.client).await;
+            // What is still to be told belongs to the session.
             self.shared.life.close().await;
+            self.shared.session().end(&self.shared.client).await;
         })
     }
 }

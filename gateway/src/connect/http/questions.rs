@@ -7,13 +7,24 @@ use protocol::{ErrorObject, Raw, envelope, error};
 
 use super::legacy::Legacy;
 use super::session::Session;
-use crate::connect::asking::{Asked, Voice};
+use crate::connect::asking::{Asked, Channel, Voice};
 
-/// Takes a request of the child: in the call that `voice` leads to, or wherever it belongs.
+/// Where a question of the child came.
+#[derive(Clone, Copy)]
+pub(super) enum On<'a> {
+    /// On the stream of the call that this leads to.
+    Call(&'a Voice),
+    /// On the stream of a request of the gateway's own.
+    Own,
+    /// On the standing stream.
+    Standing,
+}
+
+/// Takes a request of the child: in the call on whose stream it came, or wherever it belongs.
 pub(super) fn take(
     child: &Arc<Legacy>,
     session: &Arc<Session>,
-    voice: Option<&Voice>,
+    on: On<'_>,
     (id, method, params): (Raw, &str, &Raw),
 ) {
     let Some(question) = Question::read(method) else {
@@ -29,9 +40,10 @@ pub(super) fn take(
             answer_with(&child, &within, &asked_as, &answer);
         }
     });
-    match voice {
-        Some(voice) => voice.ask(asked),
-        None => child.calls.ask(asked),
+    match on {
+        On::Call(voice) => voice.ask(asked),
+        On::Own => child.calls.ask_in_own(asked),
+        On::Standing => child.calls.ask(asked, Channel::Aside),
     }
 }
 

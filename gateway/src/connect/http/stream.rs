@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, Broken, Events};
 use super::legacy::Legacy;
-use super::questions;
+use super::questions::{self, On};
 use super::resume::Resume;
 use super::session::Session;
 use super::wanted::messages;
@@ -161,7 +161,7 @@ async fn read(
             match message {
                 Message::Notification { method, params } => child.notice(&method, params),
                 Message::Request { id, method, params } => {
-                    questions::take(child, session, None, (id, &method, &params));
+                    questions::take(child, session, On::Standing, (id, &method, &params));
                 }
                 Message::Response { .. } => {}
             }

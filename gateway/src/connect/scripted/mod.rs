@@ -6,6 +6,7 @@ mod fan;
 mod probe;
 mod process;
 mod in_process;
+mod asking;
 
 use std::sync::Arc;
 

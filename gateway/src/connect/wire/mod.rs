@@ -36,6 +36,9 @@ pub(super) trait Hear: Send + Sync + 'static {
 
     /// A request of the child.
     fn request(&self, wire: &Wire, id: &Raw, method: &str, params: Raw);
+
+    /// A request of ours that nobody waits for any more is answered, or was never written.
+    fn over(&self, _id: u64) {}
 }
 
 /// A message on its way to the child.
@@ -224,6 +227,7 @@ impl Wire {
             Some((id, None)) => {
                 let mount = &*self.mount;
                 tracing::debug!(target: "child", mount, id, "an answer that nobody waits for");
+                self.is_over(id);
             }
             None => self.odd(&format!("an answer to no request of ours, id {:.40}", id.as_str())),
         }
@@ -276,8 +280,9 @@ impl Wire {
     }
 
     fn spoil(&self, id: u64, why: &str) {
-        if let Some((_, pending)) = self.pending.remove(&id) {
-            drop(pending.outcome.send(Err(bad_answer(&self.mount, why))));
+        match self.pending.remove(&id) {
+            Some((_, pending)) => drop(pending.outcome.send(Err(bad_answer(&self.mount, why)))),
+            None => self.is_over(id),
         }
     }
 
@@ -285,6 +290,12 @@ impl Wire {
     pub(super) fn odd(&self, text: &str) {
         tracing::debug!(target: "child", mount = &*self.mount, "unexpected: {text}");
         self.words.push(&format!("[unexpected output] {text}"));
+    }
+
+    fn is_over(&self, id: u64) {
+        if let Some(ear) = self.ear() {
+            ear.over(id);
+        }
     }
 
     fn ear(&self) -> Option<Arc<dyn Hear>> {
@@ -343,7 +354,10 @@ struct Flight<'a> {
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         let Some((_, pending)) = self.wire.pending.remove(&self.id) else { return };
-        if !pending.written || !self.cancellable {
+        if !pending.written {
+            return self.wire.is_over(self.id);
+        }
+        if !self.cancellable {
             return;
         }
         let params = ObjectWriter::new().raw("requestId", &self.id.to_string());
