@@ -349,6 +349,7 @@ fn policy(entry: &MountConfig) -> MountSettings {
         pages_max: entry.pages_max,
         entries_max: entry.entries_max,
         remote,
+        running: entry.running,
         health: entry.health.clone(),
         tells_caller: entry.tells_caller,
     }

@@ -192,6 +192,11 @@ table! {
         "its working directory, seen from the folder of the file; the gateway's own unless given";
     COPIES = "copies", Kind::Count(1, 64), "1",
         "processes of it that run: equal replicas, between which calls are balanced";
+    START = "start", Kind::Choice(&["eager", "lazy"]), "\"eager\"",
+        "child process: started at once, or by the first call that needs it";
+    STOP_IDLE = "stop_idle", Kind::Time(SECOND, 30 * DAY), "",
+        "child process: stopped after so long without use, started again by the next call; never \
+        unless given";
     URL = "url", Kind::Url, "",
         "where a remote child is: `http:`, `https:`, `ws:`, `wss:`, or `unix:` with a path";
     REPLICAS = "replicas", Kind::SecretList, "[]",

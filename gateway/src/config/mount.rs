@@ -13,9 +13,11 @@ use super::keys::{
     RESULT_BYTES_MAX, RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT,
     TIMEOUT_MAX, TIMEOUT_START, TOOLS, TRANSPORT, TRUST_ANNOTATIONS,
 };
-use super::link::{self, ChildKind, LinkConfig, NoKind};
+use super::kind::{self, ChildKind, NoKind};
+use super::link::{self, LinkConfig};
 use super::quantity::{self, TIME};
 use super::reading::{At, Found, Layer, Reading};
+use super::running::{self, Running};
 use super::shape::{self, Shape};
 use super::sharing::{self, Sharing};
 use super::shown::{quoted, shown};
@@ -79,6 +81,8 @@ pub struct MountConfig {
     /// Calls at a time that wait at this child while their clients are asked. Default 64, from 0 to
     /// 100 000.
     pub parked_max: usize,
+    /// When a child process runs.
+    pub running: Running,
     /// How its callers share the connections to it.
     pub sharing: Sharing,
     /// Bytes of one message of the child. Default 64 MiB, from 1 KiB to 1 GiB.
@@ -156,7 +160,7 @@ pub(super) fn read(
     let mut table = Table::open(found, MOUNT, reading);
     let enabled = table.switch(&ENABLED, reading);
     reading.is_lenient = !enabled;
-    let kind = link::kind(&table, reading);
+    let kind = kind::kind(&table, reading);
     let mut links = match kind {
         Ok(kind) => link::read(&mut table, kind, reading),
         Err(_) => {
@@ -223,6 +227,7 @@ pub(super) fn policy(
         retries_floor: table.count(&RETRIES_FLOOR, reading),
         trust_annotations: table.switch(&TRUST_ANNOTATIONS, reading),
         parked_max: table.count(&PARKED_MAX, reading),
+        running: running::read(table, reading),
         sharing: sharing::read(table, reading),
         result_bytes_max: table.bytes(&RESULT_BYTES_MAX, reading),
         pages_max: table.count(&PAGES_MAX, reading),

@@ -16,6 +16,8 @@ use crate::call::{Event, Fault, Kind, Link, List};
 const CHANGES_GATHERED: Duration = Duration::from_millis(50);
 /// The longest pause before a list that could not be had is asked for again.
 const RELIST_AFTER: Duration = Duration::from_secs(15);
+/// A child that is in use when it could be idle is looked at so often in that time.
+const IDLE_LOOKS: u32 = 4;
 /// Where nothing is due.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -24,6 +26,12 @@ pub(super) struct Loss {
     pub(super) reason: String,
     /// The child wants another credential.
     pub(super) unauthorized: bool,
+}
+
+impl Parting {
+    fn broken(reason: String) -> Self {
+        Self::Lost(Loss { reason, unauthorized: false })
+    }
 }
 
 impl Loss {
@@ -37,6 +45,14 @@ impl Loss {
     }
 }
 
+/// Why a connection is given up.
+pub(super) enum Parting {
+    /// It is lost.
+    Lost(Loss),
+    /// Nobody used the child for so long that it is stopped.
+    Idle,
+}
+
 /// What is due on a live connection.
 struct Attendance<'a> {
     replica: &'a Replica,
@@ -47,17 +63,19 @@ struct Attendance<'a> {
     relist_at: Option<Instant>,
     probe_at: Option<Instant>,
     probed: Instant,
+    /// When to look whether the child is idle.
+    idle_at: Option<Instant>,
 }
 
 impl Replica {
-    /// Watches a live link; returns why it is lost.
+    /// Watches a live link; returns why it is given up.
     pub(super) async fn attend(
         &self,
         link: &dyn Link,
         told: &mut mpsc::Receiver<Event>,
         relist_after: Option<Duration>,
         trying: &mut Trying,
-    ) -> Loss {
+    ) -> Parting {
         let now = Instant::now();
         let mut attendance = Attendance {
             replica: self,
@@ -67,6 +85,7 @@ impl Replica {
             relist_at: relist_after.map(|after| now + after),
             probe_at: None,
             probed: now,
+            idle_at: self.uses.idle_at(),
         };
         if self.status().state == State::Degraded {
             attendance.relist_at = Some(now + attendance.relist_pause());
@@ -75,7 +94,7 @@ impl Replica {
         let listed = |at: Option<Instant>| sleep_until(at.unwrap_or_else(|| Instant::now() + FAR));
         loop {
             tokio::select! {
-                reason = link.lost() => return Loss { reason, unauthorized: false },
+                reason = link.lost() => return Parting::broken(reason),
                 Some(Event::Changed(list)) = told.recv() => attendance.changed(list),
                 () = self.stale.notified() => {
                     attendance.wanted = ALL.to_vec();
@@ -83,7 +102,7 @@ impl Replica {
                 }
                 () = listed(attendance.relist_at), if attendance.relist_at.is_some() => {
                     tokio::select! {
-                        reason = link.lost() => return Loss { reason, unauthorized: false },
+                        reason = link.lost() => return Parting::broken(reason),
                         () = attendance.relist() => {}
                     }
                 }
@@ -94,8 +113,14 @@ impl Replica {
                         loss = attendance.probe() => loss,
                     };
                     if let Some(loss) = loss {
-                        return loss;
+                        return Parting::Lost(loss);
                     }
+                }
+                () = listed(attendance.idle_at), if attendance.idle_at.is_some() => {
+                    if self.falls_idle(link) {
+                        return Parting::Idle;
+                    }
+                    attendance.look_idle_later();
                 }
             }
         }
@@ -128,6 +153,13 @@ impl Attendance<'_> {
     /// The pause before lists that could not be had are asked for again.
     fn relist_pause(&self) -> Duration {
         RELIST_AFTER.min(self.replica.settings.health.pause_max)
+    }
+
+    /// When the child can be idle at the earliest; one that is in use is looked at now and then.
+    fn look_idle_later(&mut self) {
+        let idle = self.replica.settings.running.stop_idle.unwrap_or(FAR);
+        let soonest = Instant::now() + idle / IDLE_LOOKS;
+        self.idle_at = self.replica.uses.idle_at().map(|at| at.max(soonest));
     }
 
     /// The next sign of life is due when it always is: of a process only when it is suspect.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::replica::Replica;
+use super::uses::Using;
 use crate::call::{Call, Link};
 
 /// Sessions whose replica is remembered; the oldest is forgotten first and chosen for anew.
@@ -44,6 +45,8 @@ impl Pins {
 pub(super) struct Chosen<'a> {
     pub(super) replica: &'a Replica,
     pub(super) link: Arc<dyn Link>,
+    /// Keeps the child from being stopped as idle.
+    pub(super) using: Using<'a>,
 }
 
 /// Chooses a replica that is connected and not among those `tried` already.
@@ -84,7 +87,8 @@ pub(super) fn choose<'a>(
 }
 
 fn chosen(replica: &Replica) -> Option<Chosen<'_>> {
-    Some(Chosen { replica, link: replica.open()? })
+    let (link, using) = replica.open()?;
+    Some(Chosen { replica, link, using })
 }
 
 trait TakeOne<T> {

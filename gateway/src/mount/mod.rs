@@ -10,6 +10,7 @@ mod entry;
 mod board;
 mod replica;
 mod gate;
+mod uses;
 mod supervise;
 mod attend;
 mod choose;
@@ -31,7 +32,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Dial, Offer};
-use crate::config::Health;
+use crate::config::{Health, Running};
 use board::Board;
 use budget::Budget;
 use bulkhead::Bulkhead;
@@ -76,6 +77,8 @@ pub struct MountSettings {
     /// Whether the child is a remote server: probed for signs of life, asked seldom when dead,
     /// and its tools held to the rules for mirrored headers (check 67).
     pub remote: bool,
+    /// When a child process runs; any other one runs always.
+    pub running: Running,
     /// When a replica counts as sick, and how it is looked after.
     pub health: Health,
     /// Whether the child is told in the metadata who calls.

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use futures_util::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::board::Board;
 use super::gate::{Gate, Position};
+use super::uses::{Uses, Using};
 use super::{MountSettings, State, Status};
 use crate::call::{Dial, Fault, Kind, Link, Origin, Reply};
 
@@ -25,6 +27,7 @@ pub(super) struct Replica {
     link: ArcSwapOption<Linked>,
     status: watch::Sender<Status>,
     pub(super) gate: Gate,
+    pub(super) uses: Uses,
     /// Asks the supervisor to try the child before its pause is over.
     pub(super) wanted: Notify,
     /// Asks the supervisor to look at the child's lists again.
@@ -62,6 +65,7 @@ impl Replica {
     ) -> Self {
         Self {
             gate: Gate::new(&settings.health),
+            uses: Uses::new(settings.running.stop_idle),
             wanted: Notify::new(),
             settings,
             place,
@@ -85,12 +89,19 @@ impl Replica {
         &self.settings.name
     }
 
-    /// The live connection, if calls are let through to it.
-    pub(super) fn open(&self) -> Option<Arc<dyn Link>> {
-        if !self.gate.is_open() {
-            return None;
+    /// The live connection, if calls are let through to it, which is in use from now on. A child
+    /// that is idle is started for the next one who asks.
+    pub(super) fn open(&self) -> Option<(Arc<dyn Link>, Using<'_>)> {
+        if self.gate.is_open()
+            && let Some(using) = self.uses.begin()
+            && let Some(linked) = self.link.load().as_ref()
+        {
+            return Some((Arc::clone(&linked.0), using));
         }
-        self.link.load().as_ref().map(|linked| Arc::clone(&linked.0))
+        if self.status.borrow().state == State::Idle {
+            self.wanted.notify_one();
+        }
+        None
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -111,6 +122,28 @@ impl Replica {
         linked.map(|linked| Arc::clone(&linked.0))
     }
 
+    /// Whether the child is idle and to be stopped; then no call goes there any more.
+    pub(super) fn falls_idle(&self, link: &dyn Link) -> bool {
+        if !self.gate.is_open() || !self.uses.close() {
+            return false;
+        }
+        if link.is_busy() {
+            self.uses.used();
+            self.uses.open();
+            return false;
+        }
+        let idle = self.settings.running.stop_idle.unwrap_or_default();
+        self.rest(&format!("nobody used it for {idle:?} (stop_idle): the next call starts it"));
+        true
+    }
+
+    /// The child is not needed until somebody asks for it.
+    pub(super) fn rest(&self, reason: &str) {
+        // Whoever asked before was served, or told why not.
+        let _stale = self.wanted.notified().now_or_never();
+        self.set(State::Idle, reason, None);
+    }
+
     /// Whether a call was answered on this connection.
     pub(super) fn has_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
@@ -120,6 +153,7 @@ impl Replica {
     pub(super) fn gate(&self) -> (Position, u32) {
         let (position, failures) = self.gate.read();
         match (position, self.is_connected()) {
+            (Position::Open, false) if self.status().state == State::Idle => (position, failures),
             (Position::Open, false) if self.status().next_dial.is_some() => {
                 (Position::Shut, failures)
             }

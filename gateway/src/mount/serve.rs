@@ -17,7 +17,7 @@ impl Serve for Mount {
         }
         let first = self.choose(&call).await?;
         if call.method == Method::Listen {
-            let Chosen { replica, link } = first;
+            let Chosen { replica, link, using: _using } = first;
             return link.serve(call).await.map_err(|fault| replica.named(fault));
         }
         let _place = self.bulkhead.enter(&call).await?;
@@ -35,7 +35,7 @@ impl Mount {
         let mut chosen = first;
         let mut repeated = 0;
         loop {
-            let Chosen { replica, link } = chosen;
+            let Chosen { replica, link, using: _using } = chosen;
             let fault = match replica.attempt(link.as_ref(), call.clone(), end).await {
                 Ok(reply) => return Ok(reply),
                 Err(fault) => fault,
@@ -83,16 +83,17 @@ impl Mount {
         choose(&self.replicas, &self.pins, call, &[])
     }
 
-    /// A replica that takes the call; waits while the mount is dialled for the first time.
+    /// A replica that takes the call; waits while the mount is dialled for the first time, and
+    /// while a child that was idle is started for it.
     async fn choose(&self, call: &Call) -> Result<Chosen<'_>, Fault> {
         let choose = || choose(&self.replicas, &self.pins, call, &[]);
         if let Some(chosen) = choose() {
             return Ok(chosen);
         }
         let mut status = self.board.status.subscribe();
-        let first = status.wait_for(|status| status.settled);
+        let come = status.wait_for(|status| !status.may_come());
         // Whichever way the wait ends, what counts is whether there is a link now.
-        let _settled = timeout(self.settings.timeout_dial, first).await;
+        let _come = timeout(self.settings.timeout_dial, come).await;
         choose().ok_or_else(|| {
             self.replicas.iter().for_each(|replica| replica.wanted.notify_one());
             self.unreachable(&self.board.status.borrow())

@@ -17,6 +17,8 @@ pub enum State {
     Down,
     /// Wants a credential that it was not given; not asked again soon.
     Unauthorized,
+    /// Not running, because nobody needs it: the next call starts it.
+    Idle,
     /// Taken out of service.
     Stopped,
 }
@@ -45,12 +47,18 @@ impl State {
             Self::Degraded => "degraded",
             Self::Down => "down",
             Self::Unauthorized => "unauthorized",
+            Self::Idle => "idle",
             Self::Stopped => "stopped",
         }
     }
 }
 
 impl Status {
+    /// Whether somebody who needs the child waits for what comes of its start.
+    pub(super) fn may_come(&self) -> bool {
+        matches!(self.state, State::Starting | State::Idle)
+    }
+
     pub(super) fn starting() -> Self {
         Self {
             state: State::Starting,
@@ -86,13 +94,18 @@ pub(super) fn of_all(before: &Status, replicas: &[Status]) -> Status {
     let count = |state: State| replicas.iter().filter(|one| one.state == state).count();
     let all = |state: State| count(state) == replicas.len();
     let answering = count(State::Ready) + count(State::Degraded);
-    let sick = replicas.iter().enumerate().find(|(_, one)| one.state != State::Ready);
-    let state = if all(State::Ready) {
+    let well = |state: State| matches!(state, State::Ready | State::Idle);
+    let sick = replicas.iter().enumerate().find(|(_, one)| !well(one.state));
+    let state = if all(State::Idle) {
+        State::Idle
+    } else if sick.is_none() {
         State::Ready
     } else if answering > 0 {
         State::Degraded
     } else if count(State::Starting) > 0 {
         State::Starting
+    } else if count(State::Idle) > 0 {
+        State::Idle
     } else if all(State::Unauthorized) {
         State::Unauthorized
     } else if all(State::Stopped) {

@@ -9,11 +9,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::State;
-use super::attend::Loss;
+use super::attend::{Loss, Parting};
 use super::catalog;
 use super::pause::Trying;
 use super::replica::Replica;
 use crate::call::{Fault, Future, Kind, Link, List, Turn};
+use crate::config::Start;
 
 /// Events of a child that may wait; more say nothing new.
 const EVENTS_QUEUED_MAX: usize = 64;
@@ -28,19 +29,40 @@ const TURN_HELD_MAX: Duration = Duration::from_secs(5);
 /// All lists of a child.
 pub(super) const ALL: [List; 3] = [List::Tools, List::Prompts, List::Resources];
 
+/// What comes after a connection.
+enum Parted {
+    /// Another one, after this pause.
+    Lost(Duration),
+    /// The end of this one, and nothing until somebody needs the child.
+    Idle(Arc<dyn Link>),
+    /// Nothing.
+    Stopped,
+}
+
 impl Replica {
-    /// Keeps the child connected until `stop`; its process and connections are gone after.
+    /// Keeps the child connected until `stop`, or while it is needed; its process and connections
+    /// are gone after.
     pub(super) async fn run(&self, stop: &CancellationToken) {
         let mut trying = Trying::new(&self.settings.health, self.settings.remote);
-        loop {
-            let pause = tokio::select! {
+        let lazy = self.settings.running.start == Start::Lazy;
+        let mut goes_on = true;
+        if lazy && self.board.offer.borrow().is_some() {
+            self.rest("not needed yet (start): the first call starts it");
+            goes_on = self.sleep(stop).await;
+        }
+        while goes_on {
+            let parted = tokio::select! {
                 () = stop.cancelled() => break,
-                pause = self.connect_once(&mut trying, stop) => pause,
+                parted = self.connect_once(&mut trying, stop) => parted,
             };
-            let Some(pause) = pause else { break };
-            if !self.rest(pause, &trying, stop).await {
-                break;
-            }
+            goes_on = match parted {
+                Parted::Stopped => false,
+                Parted::Lost(pause) => self.pause(pause, &trying, stop).await,
+                Parted::Idle(link) => {
+                    link.close().await;
+                    self.sleep(stop).await
+                }
+            };
         }
         // A link that was open when `stop` came is closed in order.
         if let Some(link) = self.leave() {
@@ -49,8 +71,19 @@ impl Replica {
         self.set(State::Stopped, "the gateway stops", None);
     }
 
+    /// Waits until somebody needs the child, which is idle; false when it is not to be started.
+    async fn sleep(&self, stop: &CancellationToken) -> bool {
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = self.wanted.notified() => {}
+        }
+        self.uses.used();
+        self.set(State::Starting, "", None);
+        true
+    }
+
     /// Waits until the child is to be dialled again; false when it is not.
-    async fn rest(&self, pause: Duration, trying: &Trying, stop: &CancellationToken) -> bool {
+    async fn pause(&self, pause: Duration, trying: &Trying, stop: &CancellationToken) -> bool {
         let until = Instant::now() + pause;
         loop {
             tokio::select! {
@@ -65,12 +98,8 @@ impl Replica {
         }
     }
 
-    /// Dials and attends to the link until it is lost; the pause before the next attempt.
-    async fn connect_once(
-        &self,
-        trying: &mut Trying,
-        stop: &CancellationToken,
-    ) -> Option<Duration> {
+    /// Dials and attends to the link until it is given up.
+    async fn connect_once(&self, trying: &mut Trying, stop: &CancellationToken) -> Parted {
         let (events, mut told) = mpsc::channel(EVENTS_QUEUED_MAX);
         let turn = self.dial.turn().await;
         let wait = self.settings.timeout_dial;
@@ -91,24 +120,34 @@ impl Replica {
         };
         let link = match dialled {
             Ok(link) => link,
-            Err(fault) => return Some(self.not_reached(&fault, trying)),
+            Err(fault) => return Parted::Lost(self.not_reached(&fault, trying)),
         };
+        self.uses.used();
         self.join(Arc::clone(&link));
         let relist = self.relist(link.as_ref(), &ALL).await;
         if relist.is_ok() {
             tracing::info!(mount = %self.name(), speaks = link.about().speaks, "ready");
         }
-        let loss = self.attend(link.as_ref(), &mut told, relist.unwrap_or_default(), trying).await;
+        let relisted = relist.unwrap_or_default();
+        let parting = self.attend(link.as_ref(), &mut told, relisted, trying).await;
         if stop.is_cancelled() {
-            return None;
+            return Parted::Stopped;
         }
         if self.has_answered() || began.elapsed() >= STABLE_AFTER {
             trying.reset();
         }
         self.leave();
+        let loss = match parting {
+            Parting::Lost(loss) => loss,
+            Parting::Idle => {
+                self.uses.open();
+                tracing::info!(mount = %self.name(), reason = self.status().reason, "stopped");
+                return Parted::Idle(link);
+            }
+        };
         let pause = self.lost(&loss, trying);
         link.close().await;
-        Some(pause)
+        Parted::Lost(pause)
     }
 
     fn not_reached(&self, fault: &Fault, trying: &mut Trying) -> Duration {

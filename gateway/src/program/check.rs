@@ -1,7 +1,7 @@
 //! `gateway check`: every problem of the configuration, and with `--connect` of the mounts.
 
 use gateway::Gateway;
-use gateway::config::Loaded;
+use gateway::config::{Loaded, Start};
 use serde_json::json;
 
 use super::output::{counted, note, say};
@@ -38,7 +38,10 @@ pub(super) async fn check(args: &CheckArgs) -> End {
 }
 
 /// Dials every mount once and shows what came of it.
-async fn connect(loaded: Loaded, json: bool) -> End {
+async fn connect(mut loaded: Loaded, json: bool) -> End {
+    for mount in &mut loaded.config.mounts {
+        mount.running.start = Start::Eager;
+    }
     let longest = loaded.config.mounts.iter().map(|one| one.timeout_connect.max(one.timeout_start));
     let wait = longest.max().unwrap_or_default() + loaded.config.gateway.limits.settle;
     let gateway = match Gateway::start(loaded.config, &load::children()) {

@@ -3,6 +3,7 @@
 mod survivors;
 mod moody;
 mod kept;
+mod idle;
 mod reload;
 
 use std::path::{Path, PathBuf};

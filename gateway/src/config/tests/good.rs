@@ -6,7 +6,7 @@ use expect_test::expect;
 
 use super::super::{
     Config, EMBEDDED, EraPin, FileSource, GatewayConfig, Glob, Limits, LinkConfig, Listen,
-    MountConfig, Resources, Source, Sources, load,
+    MountConfig, Resources, Running, Source, Sources, Start, load,
 };
 use super::{Given, children, load_given};
 
@@ -59,6 +59,7 @@ fn the_commented_keys_of_the_embedded_default_are_good_and_hold_the_defaults() {
     let files = config.mounts.iter().find(|mount| mount.name == "files").unwrap();
     let mut expected = MountConfig::new("files", files.link.clone());
     expected.tools = files.tools.clone();
+    expected.running.stop_idle = files.running.stop_idle;
     assert_eq!(*files, expected);
     assert!(files.tools.hides("delete_all"));
 }
@@ -130,7 +131,6 @@ fn a_file_that_says_nothing_has_the_defaults() {
 
 #[test]
 fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
-    let link = in_process("notes");
     expect![[r#"
         MountConfig {
             name: "notes",
@@ -161,6 +161,10 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             retries_floor: 10,
             trust_annotations: false,
             parked_max: 64,
+            running: Running {
+                start: Eager,
+                stop_idle: None,
+            },
             sharing: Sharing {
                 share: All,
                 links_max: 16,
@@ -194,7 +198,7 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             },
         }
     "#]]
-    .assert_debug_eq(&MountConfig::new("notes", link));
+    .assert_debug_eq(&MountConfig::new("notes", in_process("notes")));
 }
 
 #[test]
@@ -235,6 +239,8 @@ drain = \"0s\"
 [mounts.a]
 command = \"/opt/My Programs/server\"
 cwd = \"sub\"
+start = \"lazy\"
+stop_idle = \"10m\"
 prefix = \"b\"
 era = \"modern\"
 resources = \"keep\"
@@ -257,6 +263,8 @@ enabled = false
     let mount = &config.mounts[0];
     assert_eq!((mount.era, mount.resources), (EraPin::Modern, Resources::Keep));
     assert_eq!((mount.timeout, mount.result_bytes_max), (Duration::from_millis(500), 1024));
+    let lazy = Running { start: Start::Lazy, stop_idle: Some(Duration::from_secs(600)) };
+    assert_eq!(mount.running, lazy);
     let LinkConfig::Process { cwd, .. } = &mount.link else { panic!("a process") };
     let Source::File(file) = &config.source else { panic!("a file") };
     assert_eq!(cwd.as_deref(), Some(file.parent().unwrap().join("sub").as_path()));

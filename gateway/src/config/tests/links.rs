@@ -35,6 +35,8 @@ url = \"https://example.com/mcp\"
 args = [\"-y\"]
 env = { A = \"hunter2\" }
 cwd = \".\"
+start = \"lazy\"
+stop_idle = \"1m\"
 
 [mounts.files]
 command = \"npx\"
@@ -43,27 +45,37 @@ headers = { Authorization = \"hunter2\" }
     check(
         text,
         expect![[r#"
-        routing.toml:3:1: mounts.docs.args: this belongs to a child with `command`; this one has `url`
-         3 | args = ["…"]
-           | ^^^^
-           = remove it
+            routing.toml:3:1: mounts.docs.args: this belongs to a child with `command`; this one has `url`
+             3 | args = ["…"]
+               | ^^^^
+               = remove it
 
-        routing.toml:4:1: mounts.docs.env: this belongs to a child with `command`; this one has `url`
-         4 | env = { A = "…" }
-           | ^^^
-           = remove it
+            routing.toml:4:1: mounts.docs.env: this belongs to a child with `command`; this one has `url`
+             4 | env = { A = "…" }
+               | ^^^
+               = remove it
 
-        routing.toml:5:1: mounts.docs.cwd: this belongs to a child with `command`; this one has `url`
-         5 | cwd = "."
-           | ^^^
-           = remove it
+            routing.toml:5:1: mounts.docs.cwd: this belongs to a child with `command`; this one has `url`
+             5 | cwd = "."
+               | ^^^
+               = remove it
 
-        routing.toml:9:1: mounts.files.headers: this belongs to a child with `url`; this one has `command`
-         9 | headers = { Authorization = "…" }
-           | ^^^^^^^
-           = remove it
+            routing.toml:6:1: mounts.docs.start: this belongs to a child with `command`; this one has `url`
+             6 | start = "lazy"
+               | ^^^^^
+               = remove it
 
-        4 problems"#]],
+            routing.toml:7:1: mounts.docs.stop_idle: this belongs to a child with `command`; this one has `url`
+             7 | stop_idle = "1m"
+               | ^^^^^^^^^
+               = remove it
+
+            routing.toml:11:1: mounts.files.headers: this belongs to a child with `url`; this one has `command`
+             11 | headers = { Authorization = "…" }
+                | ^^^^^^^
+                = remove it
+
+            6 problems"#]],
     );
 }
 

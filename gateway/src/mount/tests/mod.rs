@@ -1,5 +1,7 @@
 //! Mounts whose child is a few lines of the test, on a clock that the test moves.
 
+mod idle;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Mount, MountSettings, State};
 use crate::call::{
-    About, Call, Caller, Dial, Event, Fault, Future, Kind, Link, List, Reply, Serve,
+    About, Call, Caller, Dial, Event, Fault, Future, Kind, Link, List, Offer, Reply, Serve,
 };
 use crate::config::{LinkConfig, MountConfig};
 
@@ -24,8 +26,28 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Child {
     takes: Duration,
     silent: AtomicBool,
+    busy: AtomicBool,
     refuses: AtomicBool,
     dials: AtomicUsize,
+    closes: AtomicUsize,
+    /// The calls that it serves now.
+    serves: AtomicUsize,
+}
+
+/// A call that is served now.
+struct Serving<'a>(&'a AtomicUsize);
+
+impl<'a> Serving<'a> {
+    fn new(serves: &'a AtomicUsize) -> Self {
+        serves.fetch_add(1, Ordering::Relaxed);
+        Self(serves)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Connection(Arc<Child>, About);
@@ -61,6 +83,7 @@ impl Dial for Arc<Child> {
 impl Link for Connection {
     fn serve(&self, _call: Call) -> Future<'_, Result<Reply, Fault>> {
         Box::pin(async {
+            let _serving = Serving::new(&self.0.serves);
             sleep(self.0.takes).await;
             Ok(Reply::complete(Raw::default()))
         })
@@ -87,7 +110,13 @@ impl Link for Connection {
         })
     }
 
+    fn is_busy(&self) -> bool {
+        self.0.busy.load(Ordering::Relaxed)
+    }
+
     fn close(&self) -> Future<'_, ()> {
+        assert_eq!(self.0.serves.load(Ordering::Relaxed), 0, "closed under a call");
+        self.0.closes.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(()))
     }
 }
@@ -99,38 +128,52 @@ struct Stage {
     running: JoinHandle<()>,
 }
 
+fn settings() -> MountSettings {
+    let nowhere =
+        LinkConfig::InProcess { child: "m".to_owned(), options: protocol::Options::default() };
+    let config = MountConfig::new("m", nowhere);
+    let mut health = config.health.clone();
+    health.pause_max = 15 * MINUTE;
+    MountSettings {
+        name: "m".into(),
+        timeout: config.timeout,
+        timeout_max: config.timeout_max,
+        timeout_dial: config.timeout_connect,
+        calls_in_flight_max: config.calls_in_flight_max,
+        calls_queued_max: config.calls_queued_max,
+        queue_wait: config.queue_wait,
+        bytes_in_flight_max: config.bytes_in_flight_max,
+        retries: 0,
+        retries_percent: config.retries_percent,
+        retries_floor: config.retries_floor,
+        trust_annotations: false,
+        pages_max: config.pages_max,
+        entries_max: config.entries_max,
+        remote: false,
+        tells_caller: false,
+        running: config.running,
+        health,
+    }
+}
+
 impl Stage {
     async fn new(child: Child, timeout: Duration, timeout_max: Duration) -> Self {
+        let vendor = MountSettings { timeout, timeout_max, remote: true, ..settings() };
+        let stage = Self::with(child, vendor, None);
+        let mut status = stage.mount.status();
+        status.wait_for(|status| status.settled).await.unwrap();
+        stage
+    }
+
+    /// The same with `settings`, and with what the child offered in an earlier run.
+    fn with(child: Child, settings: MountSettings, offered: Option<Offer>) -> Self {
         let child = Arc::new(child);
-        let nowhere =
-            LinkConfig::InProcess { child: "m".to_owned(), options: protocol::Options::default() };
-        let config = MountConfig::new("m", nowhere);
-        let mut health = config.health.clone();
-        health.pause_max = 15 * MINUTE;
-        let settings = MountSettings {
-            name: "m".into(),
-            timeout,
-            timeout_max,
-            timeout_dial: config.timeout_connect,
-            calls_in_flight_max: config.calls_in_flight_max,
-            calls_queued_max: config.calls_queued_max,
-            queue_wait: config.queue_wait,
-            bytes_in_flight_max: config.bytes_in_flight_max,
-            retries: 0,
-            retries_percent: config.retries_percent,
-            retries_floor: config.retries_floor,
-            trust_annotations: false,
-            pages_max: config.pages_max,
-            entries_max: config.entries_max,
-            remote: true,
-            tells_caller: false,
-            health,
-        };
         let mount = Mount::new(settings, vec![Arc::new(Arc::clone(&child)) as Arc<dyn Dial>]);
+        if let Some(offer) = offered {
+            mount.recall(Arc::new(offer));
+        }
         let stop = CancellationToken::new();
         let running = tokio::spawn(Arc::clone(&mount).run(stop.clone()));
-        let mut status = mount.status();
-        status.wait_for(|status| status.settled).await.unwrap();
         Self { child, mount, stop, running }
     }
 
