@@ -19,6 +19,9 @@ const CALLS_MAX: u64 = 2_000_000;
 /// Longest round, in seconds.
 const SECONDS_MAX: u64 = 600;
 
+/// Most gateways or children that are started and killed in one run.
+const CYCLES_MAX: u64 = 1_000_000;
+
 /// Most rounds of one case.
 const ROUNDS_MAX: u64 = 100;
 
@@ -44,13 +47,128 @@ pub(crate) enum What {
     Compare(CompareArgs),
     /// Calls at load while children are killed at random; every promise is checked.
     Soak(SoakArgs),
+    /// Starts and kills gateways and children; nothing may be left, and nothing grow.
+    Custody(CustodyArgs),
+    /// The time to the first complete list, with dead and hanging children.
+    FirstList(FirstListArgs),
+    /// The latency of a healthy mount beside a sick one.
+    Beside(BesideArgs),
+    /// A child that does one kind of harm in each call, on standard input and output.
+    Sick(SickArgs),
+    /// The grandchild of `custody` that got away.
+    #[command(hide = true)]
+    Fugitive {
+        /// By which it is found.
+        mark: PathBuf,
+    },
+}
+
+/// The gateway, and what is kept of the figures.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeptArgs {
+    /// The program `gateway`; unless given, the one beside this program.
+    #[arg(long)]
+    pub(crate) gateway: Option<PathBuf>,
+    /// Words to keep with the result: what was changed, which commit.
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+    /// Folder of the result files.
+    #[arg(long, default_value = "benches/results")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CustodyArgs {
+    /// Gateways that are started and killed.
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u64).range(1..=CYCLES_MAX))]
+    pub(crate) cycles: u64,
+    /// So many at a time.
+    #[arg(long, default_value_t = 4, value_parser = value_parser!(u64).range(1..=64))]
+    pub(crate) at_once: u64,
+    /// Deaths of the child of one gateway.
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u64).range(1..=CYCLES_MAX))]
+    pub(crate) deaths: u64,
+    /// Names the result files: `<date>-<what>.json` and `.md`.
+    #[arg(long, default_value = "custody", value_parser = file_name_part)]
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) kept: KeptArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FirstListArgs {
+    /// Child processes of the gateway.
+    #[arg(long, default_value_t = 50, value_parser = value_parser!(u64).range(1..=1000))]
+    pub(crate) children: u64,
+    /// Of these, so many end at once when they are started.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) dead: u64,
+    /// And so many never say a word.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) hanging: u64,
+    /// Starts of the gateway that are measured.
+    #[arg(long, default_value_t = 20, value_parser = value_parser!(u64).range(1..=1000))]
+    pub(crate) starts: u64,
+    /// Names the result files: `<date>-<what>.json` and `.md`.
+    #[arg(long, default_value = "first-list", value_parser = file_name_part)]
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) kept: KeptArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BesideArgs {
+    /// Callers of the sick mount.
+    #[arg(long, default_value_t = 4, value_parser = value_parser!(u64).range(1..=CONNECTIONS_MAX))]
+    pub(crate) callers: u64,
+    /// Rounds alone and beside, in turn.
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u64).range(1..=ROUNDS_MAX))]
+    pub(crate) rounds: u64,
+    /// Seconds of each round.
+    #[arg(long, default_value_t = 3, value_parser = value_parser!(u64).range(1..=SECONDS_MAX))]
+    pub(crate) seconds: u64,
+    /// Names the result files: `<date>-<what>.json` and `.md`.
+    #[arg(long, default_value = "beside", value_parser = file_name_part)]
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) kept: KeptArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SickArgs {
+    /// What it does in each call.
+    #[arg(long, value_enum)]
+    pub(crate) harm: Harm,
+}
+
+/// What a sick child does in each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Harm {
+    /// Notifications without a pause, for two seconds; then the answer.
+    Flood,
+    /// No answer.
+    Hang,
+    /// The answer, a byte at a time.
+    Drip,
+    /// An answer of 1 GiB.
+    Huge,
+}
+
+impl Harm {
+    /// In a few words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Flood => "floods with notifications",
+            Self::Hang => "never answers",
+            Self::Drip => "answers a byte at a time",
+            Self::Huge => "answers with 1 GiB",
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SoakArgs {
-    /// The program `gateway`; unless given, the one beside this program.
-    #[arg(long)]
-    pub(crate) gateway: Option<PathBuf>,
     /// How long it takes, in seconds.
     #[arg(long, default_value_t = 180, value_parser = value_parser!(u64).range(4..=SECONDS_MAX))]
     pub(crate) seconds: u64,
@@ -63,12 +181,8 @@ pub(crate) struct SoakArgs {
     /// Names the result files: `<date>-<what>.json` and `.md`.
     #[arg(long, default_value = "soak", value_parser = file_name_part)]
     pub(crate) what: String,
-    /// Words to keep with the result: what was changed, which commit.
-    #[arg(long, default_value = "")]
-    pub(crate) note: String,
-    /// Folder of the result files.
-    #[arg(long, default_value = "benches/results")]
-    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) kept: KeptArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,9 @@ mod load;
 mod kernel;
 mod compare;
 mod soak;
+mod custody;
+mod first_list;
+mod beside;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,6 +42,11 @@ fn run(what: What) -> Result<(), Fault> {
         What::Child(args) => on_all_cores()?.block_on(child::http::run(args)),
         What::Embed(args) => on_all_cores()?.block_on(embed::run(args)),
         What::Load(args) => on_one_core()?.block_on(load::run(args)),
+        What::Sick(args) => child::sick::run(&args),
+        What::Fugitive { .. } => custody::fugitive(),
+        What::Custody(args) => on_one_core()?.block_on(custody::run(args)),
+        What::FirstList(args) => on_one_core()?.block_on(first_list::run(args)),
+        What::Beside(args) => on_one_core()?.block_on(beside::run(args)),
         What::Soak(args) => on_one_core()?.block_on(soak::run(args)),
         What::Compare(args) => on_one_core()?.block_on(compare::run(args)),
     }

@@ -4,4 +4,5 @@ mod ledger;
 pub(crate) mod script;
 mod sessions;
 pub(crate) mod http;
+pub(crate) mod sick;
 pub(crate) mod stdio;

@@ -65,6 +65,26 @@ impl Process {
         Ok(Self { label, child, stderr, pid, endpoint, _drain: drain })
     }
 
+    /// Starts the program `gateway`, the one beside this program unless another is given. What it
+    /// keeps is in `folder`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) async fn gateway(
+        program: Option<&Path>,
+        routing: &Path,
+        folder: &Path,
+    ) -> Result<Self, Fault> {
+        let me = std::env::current_exe().map_err(Fault::during("asking who we are"))?;
+        let program = program.map_or_else(|| me.with_file_name("gateway"), Path::to_owned);
+        let mut command = Command::new(program);
+        command.arg("run").arg(routing).current_dir(folder);
+        for kept in ["XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+            command.env(kept, folder);
+        }
+        Self::start("gateway", &mut command, folder).await
+    }
+
     /// The fault, with the last words of this process.
     pub(crate) fn blame(&self, fault: Fault) -> Fault {
         blame(self.label, &self.stderr, fault)

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: SoakArgs) -> Result<(), Fault> {
     scene.stop().await;
     let page = verdict.page();
     say(&page);
-    let path = keep_as(&args.out, &args.what, &verdict, &page)?;
+    let path = keep_as(&args.kept.out, &args.what, &verdict, &page)?;
     say(&format!("kept in {}", path.display()));
     verdict.hold()
 }

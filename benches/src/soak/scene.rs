@@ -45,13 +45,8 @@ impl Scene {
         let routing = folder.path().join("routing.toml");
         let text = routing_text(&me, &ledger(folder.path()), &remote, &steady);
         std::fs::write(&routing, text).map_err(Fault::during(routing.display()))?;
-        let program = args.gateway.clone().unwrap_or_else(|| me.with_file_name("gateway"));
-        let mut command = Command::new(program);
-        command.arg("run").arg(&routing).current_dir(folder.path());
-        for kept in ["XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
-            command.env(kept, folder.path());
-        }
-        let gateway = Process::start("gateway", &mut command, folder.path()).await?;
+        let program = args.kept.gateway.as_deref();
+        let gateway = Process::gateway(program, &routing, folder.path()).await?;
         let endpoint = Endpoint::parse(&gateway.endpoint)?;
         let scene = Self { endpoint, gateway, remote, steady, me, folder, deaths: 0 };
         super::callers::until_all_answer(&scene.endpoint).await;

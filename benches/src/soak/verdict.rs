@@ -67,7 +67,7 @@ impl Verdict {
         let steady = by_mount.get(STEADY).into_iter().flatten();
         Self {
             machine: Machine::here(),
-            note: args.note.clone(),
+            note: args.kept.note.clone(),
             seconds: args.seconds,
             callers: args.callers,
             deaths,
