@@ -167,12 +167,13 @@ impl Gateway {
         self.listeners.spawn(listen::serve(listener, Arc::new(service), bounds, stop));
     }
 
-    /// Serves one client on standard input and output until the input ends or `stop`.
-    pub async fn serve_stdio(&self, stop: CancellationToken) {
-        self.serve_stream(tokio::io::stdin(), tokio::io::stdout(), stop).await;
+    /// Serves one client on standard input and output; see [`Self::serve_stream`].
+    pub fn serve_stdio(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        self.serve_stream(tokio::io::stdin(), tokio::io::stdout(), stop)
     }
 
-    /// Serves one client on any two streams, one message a line, until `input` ends or `stop`.
+    /// Serves one client on any two streams, one message a line, until `input` ends, `stop` cuts
+    /// it off, or the gateway stops, which waits for what is under way.
     pub fn serve_stream<I, O>(
         &self,
         input: I,
@@ -200,8 +201,12 @@ impl Gateway {
         O: AsyncWrite + Send + Unpin + 'static,
     {
         let arrival = Arrival { endpoint: Endpoint::Merged, principal, grant, head: None };
-        let max = self.config.gateway.limits.body_bytes_max;
-        listen::serve_stdio(Arc::clone(&self.front), arrival, (input, output), max, stop)
+        let limits = &self.config.gateway.limits;
+        let drain = self.draining.clone();
+        let ending = listen::Ending { stop, drain, drain_wait: limits.drain };
+        let (front, max) = (Arc::clone(&self.front), limits.body_bytes_max);
+        let serving = listen::serve_stdio(front, arrival, (input, output), max, ending);
+        self.listeners.track_future(serving)
     }
 
     /// Answers calls directly, without a transport.

@@ -17,4 +17,4 @@ pub use http::{Bounds, Service, serve};
 pub use mcp::{Known, Mcp};
 pub use socket::{Address, Listener};
 pub use sse::Sse;
-pub use stdio::serve_stdio;
+pub use stdio::{Ending, serve_stdio};

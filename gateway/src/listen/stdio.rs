@@ -16,8 +16,19 @@ use crate::session::{Arrival, Front};
 /// pipes its requests in gets them.
 const LAST_ANSWERS_WAIT: Duration = Duration::from_secs(1);
 
-/// Serves the one client of this arrival on `input` and `output` until the input ends or `stop`;
-/// then what is still under way after a moment is cancelled (check 78).
+/// What ends a channel before its input does.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// Cancels what is under way, too.
+    pub stop: CancellationToken,
+    /// Nothing new is taken; what is under way is answered.
+    pub drain: CancellationToken,
+    /// How long that may take.
+    pub drain_wait: Duration,
+}
+
+/// Serves the one client of this arrival on `input` and `output` until the input ends or as `ending`
+/// says; then what is still under way after a moment is cancelled (check 78).
 pub async fn serve_stdio(
     front: Arc<Front>,
     arrival: Arrival,
@@ -26,7 +37,7 @@ pub async fn serve_stdio(
         impl AsyncWrite + Send + Unpin + 'static,
     ),
     line_bytes_max: usize,
-    stop: CancellationToken,
+    ending: Ending,
 ) {
     let (channel, queue) = Channel::open(front, arrival);
     let mut writing = tokio::spawn(write(queue, output));
@@ -37,7 +48,8 @@ pub async fn serve_stdio(
             (place, read_line(&mut input, line_bytes_max).await)
         };
         let (place, line) = tokio::select! {
-            () = stop.cancelled() => break,
+            () = ending.stop.cancelled() => break,
+            () = ending.drain.cancelled() => break,
             line = line => line,
         };
         match line {
@@ -51,7 +63,11 @@ pub async fn serve_stdio(
             Line::End => break,
         }
     }
-    let wait = if stop.is_cancelled() { Duration::ZERO } else { LAST_ANSWERS_WAIT };
+    let wait = match (ending.stop.is_cancelled(), ending.drain.is_cancelled()) {
+        (true, _) => Duration::ZERO,
+        (false, true) => ending.drain_wait,
+        (false, false) => LAST_ANSWERS_WAIT,
+    };
     channel.end(wait).await;
     // The writer ends when the last line is out, or the client closed its side.
     if timeout(LAST_ANSWERS_WAIT, &mut writing).await.is_err() {

@@ -42,7 +42,11 @@ pub(super) async fn run(args: &RunArgs) -> End {
     };
     keep_up(&gateway, flags);
     if args.stdio {
-        gateway.serve_stdio(stop).await;
+        tokio::select! {
+            _ended = tokio::spawn(gateway.serve_stdio(CancellationToken::new())) => {}
+            () = until_stopped(&gateway, hangup, &stop) => {}
+        }
+        tracing::info!("draining");
         gateway.stop().await;
         return End::Well;
     }

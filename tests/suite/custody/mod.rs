@@ -2,6 +2,7 @@
 
 mod survivors;
 mod moody;
+mod drain;
 mod kept;
 mod idle;
 mod reload;
