@@ -8,6 +8,7 @@ mod serve;
 mod offer;
 mod link;
 mod turn;
+mod clock;
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub use offer::{About, Entry, Offer, Withheld};
 pub use reply::{Reply, ReplyKind};
 pub use serve::{BoxServe, DynServe, Future, Serve};
 pub use turn::Turn;
+
+pub(crate) use clock::unix_seconds;
 
 /// Which of the gateway's endpoints a call came to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

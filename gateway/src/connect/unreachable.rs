@@ -1,14 +1,12 @@
 //! The fault of a child that cannot be reached.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::call::{Fault, Kind};
+use crate::call::{Fault, Kind, unix_seconds};
 
 /// Nothing was sent to the child behind `mount`; `text` says why and what to do.
 ///
 /// State and time are those of this one attempt; the mount, which knows its history, puts its own.
 pub(super) fn unreachable(mount: &str, text: &str) -> Fault {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let since = unix_seconds();
     Fault::new(
         Kind::Unreachable {
             mount: mount.into(),

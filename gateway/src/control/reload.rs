@@ -2,7 +2,7 @@
 //! problem the old one stays. Calls in flight end on what they began with.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::kept::Kept;
 use super::plan::{Action, Plan, taken_over};
 use super::roster::{Member, Roster};
-use crate::call::BoxServe;
+use crate::call::{BoxServe, unix_seconds};
 use crate::config::{Config, Loaded, MountConfig, Problems};
 use crate::mount::Mount;
 use crate::route::{Mounted, Naming};
@@ -136,7 +136,7 @@ impl Reloader {
             Ok(new) => self.put_in_force(new),
             Err(problems) => Err(problems),
         };
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let at = unix_seconds();
         let outcome = match applied {
             Ok(plan) => {
                 tracing::info!(%plan, "reloaded");

@@ -1,8 +1,10 @@
 //! How a child is, since when, and why.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::call::unix_seconds;
 
 /// The health states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Status {
     pub(super) fn starting() -> Self {
         Self {
             state: State::Starting,
-            since: now(),
+            since: unix_seconds(),
             reason: String::new(),
             next_dial: None,
             settled: false,
@@ -73,7 +75,7 @@ impl Status {
     pub(super) fn then(&self, state: State, reason: String, next_dial: Option<Instant>) -> Self {
         Self {
             state,
-            since: if state == self.state { self.since } else { now() },
+            since: if state == self.state { self.since } else { unix_seconds() },
             reason,
             next_dial,
             settled: self.settled || state != State::Starting,
@@ -126,8 +128,4 @@ pub(super) fn of_all(before: &Status, replicas: &[Status]) -> Status {
     let mut status = before.then(state, reason, next_dial);
     status.settled = before.settled || answering > 0 || replicas.iter().all(|one| one.settled);
     status
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

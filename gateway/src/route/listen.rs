@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use protocol::json::{self, ObjectWriter};
@@ -109,7 +110,7 @@ impl Router {
         let (updates, mut updated) = mpsc::channel(UPDATES_QUEUED_MAX);
         let opening = parts(&snapshot, view, &call, &filter)
             .into_iter()
-            .map(|part| open(Arc::clone(&snapshot), call.clone(), part));
+            .map(|part| open(self.current(), Arc::clone(&snapshot), call.clone(), part));
         let mut open = FuturesUnordered::new();
         let mut honoured = Vec::new();
         for opened in join_all(opening).await.into_iter().flatten() {
@@ -172,6 +173,8 @@ fn parts(snapshot: &Snapshot, view: &View, call: &Call, filter: &Filter) -> Vec<
 
 /// A part that its child confirmed.
 struct Opened {
+    /// Where the mount is found anew: a reload may have put another in its place.
+    current: Arc<ArcSwap<Snapshot>>,
     snapshot: Arc<Snapshot>,
     call: Call,
     part: Part,
@@ -181,7 +184,12 @@ struct Opened {
 }
 
 /// Opens a child's part of a listen; `None` when it does not confirm it in [`ACK_WAIT`].
-async fn open(snapshot: Arc<Snapshot>, call: Call, part: Part) -> Option<Opened> {
+async fn open(
+    current: Arc<ArcSwap<Snapshot>>,
+    snapshot: Arc<Snapshot>,
+    call: Call,
+    part: Part,
+) -> Option<Opened> {
     let mounted = Arc::clone(snapshot.mounts.get(part.place)?);
     let own: Vec<&str> = part.uris.iter().map(|(_, own)| own.as_str()).collect();
     let filter = ObjectWriter::new().raw("resourceSubscriptions", &Raw::of(&own)).finish();
@@ -203,7 +211,8 @@ async fn open(snapshot: Arc<Snapshot>, call: Call, part: Part) -> Option<Opened>
     let told = confirmed(&first.params);
     let honoured: Vec<_> =
         part.uris.iter().filter(|(_, own)| told.contains(own)).cloned().collect();
-    (!honoured.is_empty()).then_some(Opened { snapshot, call, part, honoured, notices, serving })
+    let is_any = !honoured.is_empty();
+    is_any.then_some(Opened { current, snapshot, call, part, honoured, notices, serving })
 }
 
 fn confirmed(params: &Raw) -> Vec<String> {
@@ -215,16 +224,24 @@ fn confirmed(params: &Raw) -> Vec<String> {
 }
 
 impl Opened {
+    /// The same part, opened once more at the mount that has the name now.
+    async fn again(&self) -> Option<Opened> {
+        let now = self.current.load_full();
+        let name = &self.snapshot.mounts.get(self.part.place)?.name;
+        let place = now.mounts.iter().position(|mount| mount.name == *name)?;
+        let part = Part { place, uris: self.honoured.clone() };
+        open(Arc::clone(&self.current), now, self.call.clone(), part).await
+    }
+
     /// Passes updates on until the client leaves. A part that is lost is opened again, with
     /// growing pauses; since updates in between are lost, each URI then counts as updated.
     async fn keep(mut self, updates: mpsc::Sender<Raw>) {
-        let place = self.part.place;
         let mut pause = REOPEN_PAUSE_MIN;
         loop {
             while let Some(told) = self.notices.recv().await {
                 if told.method == notice::RESOURCE_UPDATED {
                     pause = REOPEN_PAUSE_MIN;
-                    let view = self.snapshot.view(&self.call.endpoint);
+                    let (view, place) = (self.snapshot.view(&self.call.endpoint), self.part.place);
                     let named = |own: &str| {
                         let pair = self.honoured.iter().find(|(_, honoured)| honoured == own);
                         pair.map(|(shown, _)| shown.clone())
@@ -241,9 +258,7 @@ impl Opened {
             let reopened = loop {
                 sleep(pause).await;
                 pause = (pause * 2).min(REOPEN_PAUSE_MAX);
-                let part = Part { place, uris: self.honoured.clone() };
-                let again = open(Arc::clone(&self.snapshot), self.call.clone(), part).await;
-                if let Some(again) = again {
+                if let Some(again) = self.again().await {
                     break again;
                 }
             };

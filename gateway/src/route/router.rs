@@ -42,6 +42,11 @@ impl Router {
         self.snapshot.load_full()
     }
 
+    /// The state of all endpoints, whenever it is looked at.
+    pub(super) fn current(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.snapshot)
+    }
+
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.clone()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use protocol::{Grant, Raw, Version};
@@ -13,7 +13,7 @@ use super::front::Settings;
 use super::live::Live;
 use super::replay::{Bounds, Replays};
 use super::seal::Seal;
-use crate::call::{Caller, Endpoint, Principal};
+use crate::call::{Caller, Endpoint, Principal, unix_seconds};
 
 /// What the seal is for: a sealed text of another kind does not open as a session.
 const PURPOSE: &str = "session";
@@ -102,7 +102,7 @@ impl Sessions {
             client: caller.client_info.as_ref().map(|info| info.to_string()),
             principal: caller.principal.0.to_string(),
             endpoint,
-            issued: now(),
+            issued: unix_seconds(),
             nonce: caller.session.unwrap_or_else(rand::random),
         };
         let mut text = serde_json::to_string(&sealed).ok()?;
@@ -127,7 +127,7 @@ impl Sessions {
     ) -> Option<(Session, Arc<Live>)> {
         let sealed: Sealed =
             serde_json::from_str(&self.seal.open(PURPOSE, id.trim(), ID_BYTES_MAX)?).ok()?;
-        let fresh = now().saturating_sub(sealed.issued) <= self.age_max.as_secs();
+        let fresh = unix_seconds().saturating_sub(sealed.issued) <= self.age_max.as_secs();
         let here = match endpoint {
             Endpoint::Merged => sealed.endpoint.is_none(),
             Endpoint::Mount(prefix) => sealed.endpoint.as_deref() == Some(prefix),
@@ -216,10 +216,6 @@ impl Sessions {
             live.end_streams();
         }
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

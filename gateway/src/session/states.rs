@@ -1,6 +1,6 @@
 //! `requestState` on its way to a modern client and back: sealed, and good for one request only.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::Seal;
-use crate::call::{Call, Endpoint, Fault, Kind, Reply, ReplyKind};
+use crate::call::{Call, Endpoint, Fault, Kind, Reply, ReplyKind, unix_seconds};
 
 /// What the seal is for: a session's id does not open as a state.
 const PURPOSE: &str = "state";
@@ -56,7 +56,7 @@ impl<'a> States<'a> {
         let Some(opened) = opened else {
             return Err(refused("it was not given out by this gateway"));
         };
-        if opened.until < now() {
+        if opened.until < unix_seconds() {
             return Err(refused("the time to come back with it is over (question_wait)"));
         }
         if opened.request != self.request {
@@ -77,7 +77,7 @@ impl<'a> States<'a> {
             request.params = for_modern(request.question, &request.params);
         }
         if let Some(state) = &asks.state {
-            let until = now().saturating_add(self.wait.as_secs().max(1));
+            let until = unix_seconds().saturating_add(self.wait.as_secs().max(1));
             let sealed = Sealed { state: state.to_string(), request: self.request.clone(), until };
             let text = serde_json::to_string(&sealed).unwrap_or_default();
             let sealed = self.seal.close(PURPOSE, &text).ok_or_else(|| {
@@ -198,10 +198,6 @@ fn write_sorted(mut members: Vec<(&str, &str)>, out: &mut String, depth: usize) 
     out.push('}');
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 /// Whether a request of this method may be answered by a question.
 pub(super) fn may_ask(method: &Method) -> bool {
     protocol::question::may_ask(method)
@@ -256,7 +252,7 @@ mod tests {
         let call = call(r#"{"name":"t"}"#);
         let states = States::of(&seal, WAIT, &call);
         let request = states.request.clone();
-        let old = Sealed { state: "\"s\"".to_owned(), request, until: now() - 1 };
+        let old = Sealed { state: "\"s\"".to_owned(), request, until: unix_seconds() - 1 };
         let old = seal.close(PURPOSE, &serde_json::to_string(&old).unwrap()).unwrap();
         let fault = states.open(&Raw::of(&old)).unwrap_err();
         assert!(fault.text.contains("question_wait"), "{}", fault.text);

@@ -114,6 +114,27 @@ async fn a_second_signal_ends_at_once_and_leaves_no_survivor() {
     place.assert_empty().await;
 }
 
+/// A gateway that ends at some moment of its start, or once all are there.
+async fn cycle(number: usize) {
+    let place = Place::new();
+    let mut apart = Apart::start(&place.file(&place.wrapped("w"))).await;
+    let there = async || place.processes().len() > number % 5;
+    until("so many of its processes", there).await;
+    let signal = if number.is_multiple_of(2) { Signal::TERM } else { Signal::KILL };
+    apart.signal(signal);
+    let status = apart.ended().await;
+    assert_eq!(status.success(), signal == Signal::TERM, "{status:?}\n{}", apart.errors());
+    place.assert_empty().await;
+}
+
+#[tokio::test]
+async fn gateways_that_end_again_and_again_at_any_moment_leave_no_survivor() {
+    for round in 0..10 {
+        let cycles = (0..3).map(|number| cycle(3 * round + number));
+        futures_util::future::join_all(cycles).await;
+    }
+}
+
 #[tokio::test]
 async fn a_signal_to_the_whole_unit_does_not_end_a_warden_before_its_child() {
     let place = Place::new();
