@@ -347,6 +347,7 @@ fn policy(entry: &MountConfig) -> MountSettings {
         calls_queued_max: entry.calls_queued_max,
         queue_wait: entry.queue_wait,
         bytes_in_flight_max: entry.bytes_in_flight_max,
+        answer_bytes_max: entry.answer_bytes_max,
         retries: u32::try_from(entry.retries).unwrap_or(u32::MAX),
         retries_percent: entry.retries_percent,
         retries_floor: entry.retries_floor,

@@ -20,7 +20,7 @@ pub use caller::{Caller, Principal};
 pub use fault::{Fault, Kind, Origin, Retry};
 pub use link::{Dial, Event, Link, List};
 pub use offer::{About, Entry, Offer, Withheld};
-pub use reply::{Reply, ReplyKind};
+pub use reply::{Reply, ReplyKind, Room};
 pub use serve::{BoxServe, DynServe, Future, Serve};
 pub use turn::Turn;
 

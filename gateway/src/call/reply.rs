@@ -1,5 +1,9 @@
 //! The result of a call, with what kind of result it is.
 
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
 use protocol::json::{self, Members};
 use protocol::{NotJson, Raw};
 
@@ -19,12 +23,56 @@ pub struct Reply {
     pub result: Raw,
     /// What it is.
     pub kind: ReplyKind,
+    /// The room that it takes of its mount.
+    pub room: Room,
+}
+
+/// The room that a result takes of what its mount may hold, until all that was made of it is gone.
+#[derive(Clone, Default)]
+pub struct Room(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Room {
+    /// Room that is given back when `held` is dropped.
+    pub fn held(held: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(held)))
+    }
+
+    /// `body`, which takes the room until it is written.
+    pub fn keep(self, body: Bytes) -> Bytes {
+        match self.0 {
+            None => body,
+            Some(room) => Bytes::from_owner(Roomy { body, _room: room }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Room").field(&self.0.is_some()).finish()
+    }
+}
+
+/// Bytes that take room.
+struct Roomy {
+    body: Bytes,
+    _room: Arc<dyn Any + Send + Sync>,
+}
+
+impl AsRef<[u8]> for Roomy {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 impl Reply {
+    /// A result of this kind.
+    pub fn of(result: Raw, kind: ReplyKind) -> Self {
+        Self { result, kind, room: Room::default() }
+    }
+
     /// A complete result.
     pub fn complete(result: Raw) -> Self {
-        Self { result, kind: ReplyKind::Complete }
+        Self::of(result, ReplyKind::Complete)
     }
 
     /// Reads the kind of a modern child's result; an absent one is complete.
@@ -46,6 +94,6 @@ impl Reply {
                 }
             },
         };
-        Ok(Self { result, kind })
+        Ok(Self::of(result, kind))
     }
 }

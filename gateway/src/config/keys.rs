@@ -231,6 +231,8 @@ table! {
     QUEUE_WAIT = "queue_wait", Kind::Time(0, HOUR), "\"5s\"", "the longest that they wait";
     BYTES_IN_FLIGHT_MAX = "bytes_in_flight_max", Kind::Bytes(KIB, 64 * GIB), "\"256MiB\"",
         "of the params of all calls to this child at a time";
+    ANSWER_BYTES_MAX = "answer_bytes_max", Kind::Bytes(KIB, 64 * GIB), "\"256MiB\"",
+        "of its answers that those who called have not taken yet; more calls are refused until then";
     RETRIES = "retries", Kind::Count(0, 20), "2",
         "a call that did nothing for certain, or does no harm twice, is sent again so often";
     RETRIES_PERCENT = "retries_percent", Kind::Count(0, 100), "20",

@@ -8,9 +8,9 @@ use protocol::Options;
 
 use super::health::{self, Health};
 use super::keys::{
-    BYTES_IN_FLIGHT_MAX, CALLER, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED, ENTRIES_MAX, ERA,
-    MOUNT, PAGES_MAX, PARKED_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT, RESOURCES,
-    RESULT_BYTES_MAX, RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT,
+    ANSWER_BYTES_MAX, BYTES_IN_FLIGHT_MAX, CALLER, CALLS_IN_FLIGHT_MAX, CALLS_QUEUED_MAX, ENABLED,
+    ENTRIES_MAX, ERA, MOUNT, PAGES_MAX, PARKED_MAX, PREFIX, PROBE_WAIT, PROMPTS, QUEUE_WAIT,
+    RESOURCES, RESULT_BYTES_MAX, RETRIES, RETRIES_FLOOR, RETRIES_PERCENT, TIMEOUT, TIMEOUT_CONNECT,
     TIMEOUT_MAX, TIMEOUT_START, TOOLS, TRANSPORT, TRUST_ANNOTATIONS,
 };
 use super::kind::{self, ChildKind, NoKind};
@@ -69,6 +69,9 @@ pub struct MountConfig {
     pub queue_wait: Duration,
     /// Bytes of the params of all calls at a time. Default 256 MiB, from 1 KiB to 64 GiB.
     pub bytes_in_flight_max: usize,
+    /// Bytes of its answers that those who called have not taken yet. Default 256 MiB, from 1 KiB to
+    /// 64 GiB.
+    pub answer_bytes_max: usize,
     /// How often a call is sent again that did nothing for certain, or does no harm twice.
     /// Default 2, from 0 to 20.
     pub retries: usize,
@@ -222,6 +225,7 @@ pub(super) fn policy(
         calls_queued_max: table.count(&CALLS_QUEUED_MAX, reading),
         queue_wait: times.queue,
         bytes_in_flight_max: table.bytes(&BYTES_IN_FLIGHT_MAX, reading),
+        answer_bytes_max: table.bytes(&ANSWER_BYTES_MAX, reading),
         retries: table.count(&RETRIES, reading),
         retries_percent: table.count(&RETRIES_PERCENT, reading),
         retries_floor: table.count(&RETRIES_FLOOR, reading),

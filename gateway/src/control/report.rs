@@ -42,6 +42,8 @@ pub struct MountReport {
     pub calls_in_flight: u64,
     /// Calls that wait for a place.
     pub calls_queued: u64,
+    /// Bytes of answers that those who called have not taken yet; short ones are not counted.
+    pub answer_bytes: usize,
     /// Calls so far.
     pub calls: u64,
     /// Calls that failed at the child, its own errors not counted.
@@ -173,6 +175,7 @@ pub fn report(mounted: &Mounted, mount: &Mount, snapshot: &Snapshot) -> MountRep
         calls,
         faults,
         calls_queued,
+        answer_bytes: mount.answer_bytes(),
         retry_budget,
         gate: gate.as_str(),
         replicas: match replicas.len() {

@@ -15,6 +15,7 @@ mod supervise;
 mod attend;
 mod choose;
 mod bulkhead;
+mod answers;
 mod budget;
 mod repeat;
 mod attempt;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::{Dial, Offer};
 use crate::config::{Health, Running};
+use answers::Answers;
 use board::Board;
 use budget::Budget;
 use bulkhead::Bulkhead;
@@ -62,6 +64,8 @@ pub struct MountSettings {
     pub queue_wait: Duration,
     /// Bytes of the params of all these calls.
     pub bytes_in_flight_max: usize,
+    /// Bytes of their answers, until those who called have taken them.
+    pub answer_bytes_max: usize,
     /// How often a call may be sent again to the same replica.
     pub retries: u32,
     /// Calls that may be sent again, in percent of all.
@@ -92,6 +96,7 @@ pub struct Mount {
     board: Arc<Board>,
     pins: Pins,
     bulkhead: Bulkhead,
+    answers: Answers,
     budget: Budget,
 }
 
@@ -130,6 +135,7 @@ impl Mount {
                 settings.queue_wait,
                 settings.bytes_in_flight_max,
             ),
+            answers: Answers::new(&settings.name, settings.answer_bytes_max),
             budget: Budget::new(settings.retries_percent, settings.retries_floor),
             pins: Pins::default(),
             board,
@@ -205,6 +211,11 @@ impl Mount {
     /// Whether a call is open at a child, be it one that waits for its client.
     pub fn is_busy(&self) -> bool {
         self.replicas.iter().any(Replica::is_busy)
+    }
+
+    /// Bytes of answers that those who called have not taken yet.
+    pub fn answer_bytes(&self) -> usize {
+        self.answers.held()
     }
 
     /// Calls that wait for a place, and calls that may be sent again before the budget is used up.

@@ -20,9 +20,10 @@ impl Serve for Mount {
             let Chosen { replica, link, using: _using } = first;
             return link.serve(call).await.map_err(|fault| replica.named(fault));
         }
+        self.answers.check()?;
         let _place = self.bulkhead.enter(&call).await?;
         self.budget.earn();
-        self.send(first, call).await
+        self.answers.hold(self.send(first, call).await?)
     }
 }
 

@@ -136,7 +136,7 @@ pub(super) fn modern(id: &Raw, method: &Method, outcome: Result<Reply, Fault>) -
         }
     };
     let result = finish_modern(method, &reply).unwrap_or(reply.result);
-    (200, envelope::result(id, &result))
+    (200, reply.room.keep(envelope::result(id, &result)))
 }
 
 /// Adds what every modern result has: `resultType`, who answers, and for the cacheable ones how
@@ -178,7 +178,7 @@ pub(super) fn legacy(id: &Raw, method: &Method, outcome: Result<Reply, Fault>) -
                         not lead clients of this protocol version through";
             legacy(id, method, Err(Fault::new(Kind::Internal, text)))
         }
-        Ok(reply) => envelope::result(id, &finish_legacy(&reply.result)),
+        Ok(reply) => reply.room.keep(envelope::result(id, &finish_legacy(&reply.result))),
         Err(fault) => {
             log(&fault, method);
             envelope::error(Some(id), &error_of(&fault).1)

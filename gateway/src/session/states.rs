@@ -92,7 +92,7 @@ impl<'a> States<'a> {
             }
             asks.state = Some(Raw::of(&sealed));
         }
-        Ok(Reply { result: asks.to_raw(), kind: ReplyKind::InputRequired })
+        Ok(Reply::of(asks.to_raw(), ReplyKind::InputRequired))
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
     fn asks(state: &str) -> Reply {
         let state = Some(Raw::of(state));
         let result = InputRequired { requests: Vec::new(), state }.to_raw();
-        Reply { result, kind: ReplyKind::InputRequired }
+        Reply::of(result, ReplyKind::InputRequired)
     }
 
     fn sealed(seal: &Seal, call: &Call, state: &str) -> Raw {

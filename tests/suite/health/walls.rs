@@ -1,8 +1,10 @@
 //! The walls around a mount: what is too much for one is refused there, and the others have theirs.
 
 use futures_util::future::join_all;
+use harness::client::modern;
 use harness::scripted::{Cast, Play, Script, Step, What};
 use harness::start::until;
+use tokio::io::AsyncWriteExt;
 
 use super::{code, data};
 
@@ -70,6 +72,33 @@ async fn bytes_under_way_are_bounded_per_mount() {
         play.director("m").open("gate");
     });
     assert!(answer.contains("result"), "{answer}");
+}
+
+#[tokio::test]
+async fn answers_that_their_callers_do_not_take_are_bounded_per_mount() {
+    let script = Script::modern().tool("t").on("tools/call t", &[Step::Huge(32 << 20)]);
+    let cast = Cast::new("[gateway.limits]\nwrite_timeout = \"10m\"\n");
+    let cast = cast.in_process("other", "", Script::modern().tool("t"));
+    let play = cast.in_process("m", "answer_bytes_max = \"8MiB\"\n", script).start().await;
+    let params = r#"{"name":"m_t","arguments":{}}"#;
+    let mut deaf = tokio::net::TcpStream::connect(play.running.mcp).await.expect("it listens");
+    let body = modern("tools/call", params).bytes();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: \
+         application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: \
+         tools/call\r\nMcp-Name: m_t\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    deaf.write_all(&[head.as_bytes(), &body].concat()).await.expect("it takes the request");
+    let held = async |bytes: usize| play.report("m").answer_bytes >= bytes;
+    until("an answer that nobody takes", async || held(32 << 20).await).await;
+    let refused = play.call("m_t").await;
+    assert_eq!(code(&refused), "LIMITED", "{refused}");
+    assert!(refused.contains("answer_bytes_max"), "{refused}");
+    assert!(play.call("other_t").await.contains("t {}"), "the others have their own");
+    drop(deaf);
+    until("the room to be free", async || !held(1).await).await;
+    assert!(play.call("m_t").await.contains("result"), "there is room again");
 }
 
 #[tokio::test]

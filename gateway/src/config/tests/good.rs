@@ -129,6 +129,13 @@ fn a_file_that_says_nothing_has_the_defaults() {
     .assert_debug_eq(&config.gateway);
 }
 
+/// A mount of which only the child is said, up to how it is shared and from there on.
+fn bare_mount() -> [String; 2] {
+    let text = format!("{:#?}\n", MountConfig::new("notes", in_process("notes")));
+    let (before, after) = text.split_once("    sharing: ").unwrap();
+    [before.to_owned(), format!("    sharing: {after}")]
+}
+
 #[test]
 fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
     expect![[r#"
@@ -156,6 +163,7 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             calls_queued_max: 256,
             queue_wait: 5s,
             bytes_in_flight_max: 268435456,
+            answer_bytes_max: 268435456,
             retries: 2,
             retries_percent: 20,
             retries_floor: 10,
@@ -165,6 +173,13 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
                 start: Eager,
                 stop_idle: None,
             },
+    "#]]
+    .assert_eq(&bare_mount()[0]);
+}
+
+#[test]
+fn a_mount_of_which_only_the_child_is_said_is_shared_and_looked_after_by_default() {
+    expect![[r#"
             sharing: Sharing {
                 share: All,
                 links_max: 16,
@@ -198,7 +213,7 @@ fn a_mount_of_which_only_the_child_is_said_has_the_defaults() {
             },
         }
     "#]]
-    .assert_debug_eq(&MountConfig::new("notes", in_process("notes")));
+    .assert_eq(&bare_mount()[1]);
 }
 
 #[test]

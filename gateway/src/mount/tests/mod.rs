@@ -143,6 +143,7 @@ fn settings() -> MountSettings {
         calls_queued_max: config.calls_queued_max,
         queue_wait: config.queue_wait,
         bytes_in_flight_max: config.bytes_in_flight_max,
+        answer_bytes_max: config.answer_bytes_max,
         retries: 0,
         retries_percent: config.retries_percent,
         retries_floor: config.retries_floor,
