@@ -1,6 +1,7 @@
 //! Child processes: nothing that a child started outlives the gateway, however either ends.
 
 mod survivors;
+mod orphans;
 mod moody;
 mod drain;
 mod kept;

@@ -48,13 +48,22 @@ pub(super) fn run(words: Vec<OsString>) -> io::Result<()> {
         Err(fault) => return News::NotStarted(fault.raw_os_error().unwrap_or(0)).tell(&line),
     };
     let tree = Arc::new(Tree::of(child));
-    News::Started(child).tell(&line)?;
-    let (listening, heard) = (Arc::clone(&tree), line.try_clone()?);
-    let listener = thread::Builder::new().stack_size(LISTENER_STACK_BYTES);
-    // It ends with the process.
-    let _listener = listener.spawn(move || listening.heed(heard))?;
+    // From here on nothing may end this process before the tree. A gateway that is gone by now is
+    // noticed by who listens.
+    let _gone = News::Started(child).tell(&line);
+    let listening = listen(&tree, &line);
+    if listening.is_err() {
+        tree.kill();
+    }
     tree.keep(&line);
-    Ok(())
+    listening
+}
+
+/// Heeds the gateway on a thread that ends with the process.
+fn listen(tree: &Arc<Tree>, line: &UnixStream) -> io::Result<()> {
+    let (tree, line) = (Arc::clone(tree), line.try_clone()?);
+    let listener = thread::Builder::new().stack_size(LISTENER_STACK_BYTES);
+    listener.spawn(move || tree.heed(line)).map(drop)
 }
 
 /// The child's ends of its three pipes. The first byte on the line carries them.
