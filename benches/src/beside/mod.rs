@@ -135,9 +135,9 @@ impl Figures {
 impl Report {
     fn page(&self) -> String {
         let mut page = format!(
-            "# Beside a sick mount\n\nOne caller of a healthy mount, alone and beside {} callers of a \
-             sick one in the same gateway, in turn; the median of the rounds. {}\n\nMachine: {}, \
-             {} cores, {:.1} processes wanted to run before.\n\n\
+            "# Beside a sick mount\n\nOne caller of a healthy mount, alone and beside {} callers \
+             of a sick one in the same gateway, in turn; the median of the rounds. {}\n\n\
+             Machine: {}, {} cores, {:.1} processes wanted to run before.\n\n\
              | the sick mount | its calls | p50 alone | p50 beside | p99 alone | p99 beside | \
              longest beside | peak memory |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
             self.callers,

@@ -1,4 +1,4 @@
-//! A child that does one kind of harm in each call: it floods, hangs, drips, or answers without end.
+//! A child that does one kind of harm in each call: floods, hangs, drips, or answers without end.
 
 use std::io::{self, BufRead, Write};
 use std::thread::sleep;

@@ -10,10 +10,16 @@ use serde_json::json;
 /// As `npx` does, a shell waits for the server; before, it starts a process that is nobody's child,
 /// in a session of its own, deaf to every signal that can be ignored, with an empty environment.
 /// `$0` is this program, `$1` the mark.
-const WRAPPER: &str = r#"setsid -f env -i sh -c 'trap "" TERM HUP INT QUIT; exec "$0" fugitive "$1"' "$0" "$1" </dev/null >/dev/null 2>&1; "$0" child --stdio --era legacy; true"#;
+const WRAPPER: &str = r#"
+setsid -f env -i sh -c '
+    trap "" TERM HUP INT QUIT
+    exec "$0" fugitive "$1"
+' "$0" "$1" </dev/null >/dev/null 2>&1
+"$0" child --stdio --era legacy
+true"#;
 
-/// The configuration of a gateway with that child. The path `mark` stands in the arguments or in the
-/// environment of every process.
+/// The configuration of a gateway with that child. The path `mark` stands in the arguments or in
+/// the environment of every process.
 pub(super) fn routing(me: &Path, mark: &Path, health: &str) -> String {
     let (me, mark) = (me.to_string_lossy(), mark.to_string_lossy());
     let args = json!(["-c", WRAPPER, me, mark]);
@@ -60,7 +66,7 @@ impl Marked {
 
     /// Whether it is the shell around the server.
     pub(super) fn is_wrapper(&self) -> bool {
-        self.command.starts_with("sh -c setsid")
+        self.command.starts_with("sh -c \nsetsid")
     }
 
     pub(super) fn kill(&self) {

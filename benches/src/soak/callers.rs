@@ -147,15 +147,16 @@ async fn ask(client: &mut Client, era: Era, mount: &str, key: &str) -> Result<Ou
     })
 }
 
-/// Waits until every mount answers clients of both eras; after how many milliseconds they do.
-pub(super) async fn until_all_answer(endpoint: &Endpoint) -> u64 {
+/// Waits until every mount answers clients of both eras; after how many milliseconds they do. No
+/// call of another `time` has the same key.
+pub(super) async fn until_all_answer(endpoint: &Endpoint, time: &str) -> u64 {
     let began = Instant::now();
     for (number, era) in [Era::Modern, Era::Legacy].into_iter().enumerate() {
         for mount in MOUNTS {
             let mut looks = 0_u64;
             loop {
                 looks += 1;
-                let key = format!("back-{number}-{mount}-{looks}");
+                let key = format!("{time}-{number}-{mount}-{looks}");
                 if let Ok(mut client) = Client::open(endpoint, era).await {
                     let outcome = ask(&mut client, era, mount, &key).await;
                     client.part().await;

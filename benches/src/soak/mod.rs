@@ -46,7 +46,7 @@ pub(crate) async fn run(args: SoakArgs) -> Result<(), Fault> {
         tally.add(part);
     }
     let back = scene.endpoint.clone();
-    let waited = timeout(BACK_WAIT_MAX, callers::until_all_answer(&back)).await;
+    let waited = timeout(BACK_WAIT_MAX, callers::until_all_answer(&back, "back")).await;
     let back_ms = waited.map_err(Fault::during("waiting for all mounts to answer again"))?;
     scene.still_runs()?;
     let verdict = Verdict::new(&args, &tally, &scene.executed()?, samples, deaths, back_ms);

@@ -49,7 +49,7 @@ impl Scene {
         let gateway = Process::gateway(program, &routing, folder.path()).await?;
         let endpoint = Endpoint::parse(&gateway.endpoint)?;
         let scene = Self { endpoint, gateway, remote, steady, me, folder, deaths: 0 };
-        super::callers::until_all_answer(&scene.endpoint).await;
+        super::callers::until_all_answer(&scene.endpoint, "first").await;
         Ok(scene)
     }
 
