@@ -113,7 +113,8 @@ impl Report {
         let mut page = format!(
             "# The first list\n\n{} children, of which {} are dead and {} hang; their catalogs \
              were kept by an earlier run. {} starts. {}\n\nMachine: {}, {} cores, {:.1} \
-             processes wanted to run before.\n\n| milliseconds | least | half of them | most |\n|---|---|---|---|\n",
+             processes wanted to run before.\n\n\
+             | milliseconds | least | half of them | most |\n|---|---|---|---|\n",
             self.children,
             self.dead,
             self.hanging,
