@@ -1,5 +1,6 @@
 //! What servers offer: read of one child, merged of many, written for a client (digest 1.3, 2.7).
 
+use crate::extension::{TASKS, UI, UNDERSTOOD, declared};
 use crate::json::{Members, ObjectWriter};
 use crate::{NotJson, Raw};
 
@@ -24,6 +25,13 @@ pub struct ServerCapabilities {
     pub completions: bool,
     /// Sends log messages.
     pub logging: bool,
+    /// May answer a call by a task that is polled: the extension (digest 1.18.1).
+    pub tasks: bool,
+    /// Takes calls that ask for a task: the experiment of 2025-11-25, never shown to a client
+    /// (check 187).
+    pub task_calls: bool,
+    /// Has user interfaces, and says so.
+    pub ui: bool,
 }
 
 impl ServerCapabilities {
@@ -38,6 +46,8 @@ impl ServerCapabilities {
             feature.and_then(|feature| feature.get(name)) == Some("true")
         };
         let has = |feature: &str| members.get(feature).is_some_and(|text| text.starts_with('{'));
+        let extensions = declared(raw, &UNDERSTOOD).unwrap_or_default();
+        let extensions = Members::read(&extensions)?;
         Ok(Self {
             tools: has("tools"),
             tools_changed: flag("tools", "listChanged"),
@@ -48,6 +58,9 @@ impl ServerCapabilities {
             subscribe: flag("resources", "subscribe"),
             completions: has("completions"),
             logging: has("logging"),
+            tasks: extensions.get(TASKS).is_some(),
+            task_calls: takes_task_calls(&members).unwrap_or_default(),
+            ui: extensions.get(UI).is_some(),
         })
     }
 
@@ -78,6 +91,9 @@ impl ServerCapabilities {
             subscribe: self.subscribe || other.subscribe,
             completions: self.completions || other.completions,
             logging: self.logging || other.logging,
+            tasks: self.tasks || other.tasks,
+            task_calls: self.task_calls || other.task_calls,
+            ui: self.ui || other.ui,
         }
     }
 
@@ -102,8 +118,25 @@ impl ServerCapabilities {
         if self.logging {
             object = object.raw("logging", "{}");
         }
+        let mut extensions = ObjectWriter::new();
+        for (name, has) in [(TASKS, self.tasks), (UI, self.ui)] {
+            if has {
+                extensions = extensions.raw(name, "{}");
+            }
+        }
+        if self.tasks || self.ui {
+            object = object.raw("extensions", &extensions.finish());
+        }
         object.finish()
     }
+}
+
+/// Whether `tasks.requests.tools.call` is there.
+fn takes_task_calls(members: &Members<'_>) -> Option<bool> {
+    let tasks = Members::read(members.get("tasks")?).ok()?;
+    let requests = Members::read(tasks.get("requests")?).ok()?;
+    let tools = Members::read(requests.get("tools")?).ok()?;
+    Some(tools.get("call").is_some_and(|text| text.starts_with('{')))
 }
 
 #[cfg(test)]
@@ -120,5 +153,22 @@ mod tests {
             .assert_eq(&merged.to_raw());
         let merged = merged.to_raw();
         assert_eq!(ServerCapabilities::read(&merged).unwrap().to_raw(), merged);
+    }
+
+    #[test]
+    fn c187_the_experiment_with_tasks_is_read_and_never_written() {
+        let raw = Raw::from_static(
+            r#"{"tasks":{"requests":{"tools":{"call":{}}}},"extensions":{"com.example/x":{},"io.modelcontextprotocol/ui":{}}}"#,
+        );
+        let read = ServerCapabilities::read(&raw).unwrap();
+        assert!(read.task_calls && !read.tasks);
+        expect![[r#"{"extensions":{"io.modelcontextprotocol/ui":{}}}"#]].assert_eq(&read.to_raw());
+        let extension = ServerCapabilities { tasks: true, ..read };
+        expect![[
+            r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"io.modelcontextprotocol/ui":{}}}"#
+        ]]
+        .assert_eq(&extension.to_raw());
+        let none = Raw::from_static(r#"{"tasks":{"list":{}}}"#);
+        assert!(!ServerCapabilities::read(&none).unwrap().task_calls);
     }
 }

@@ -13,6 +13,7 @@ pub mod method;
 pub mod meta;
 pub mod header;
 pub mod capabilities;
+pub mod extension;
 pub mod question;
 pub mod cursor;
 pub mod name;

@@ -8,6 +8,7 @@ mod replicas;
 mod health;
 mod chaos;
 mod questions;
+mod extensions;
 mod envelope;
 mod metadata;
 mod era;

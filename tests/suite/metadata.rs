@@ -112,7 +112,8 @@ async fn c024_c026_capabilities_are_those_of_this_request_alone() {
     let can = r#"{"elicitation":{"form":{}},"extensions":{"com.example/x":{}}}"#;
     let mut stdio = gateway.stdio();
     let first = stdio.shown(&call().meta(CAPABILITIES, can)).await;
-    assert!(first.contains(&format!(r#""{CAPABILITIES}":{can}"#)), "{first}");
+    let relayed = r#"{"elicitation":{"form":{}}}"#;
+    assert!(first.contains(&format!(r#""{CAPABILITIES}":{relayed}"#)), "{first}");
     let second = stdio.shown(&call()).await;
     assert!(second.contains(&format!(r#""{CAPABILITIES}":{{}}"#)), "{second}");
 }

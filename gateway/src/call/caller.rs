@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::json::ObjectWriter;
-use protocol::{Grant, Raw};
+use protocol::{Grant, Raw, extension};
 
 /// The identity that everything sealed is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,16 +38,18 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The gateway itself, which answers no questions.
+    /// The gateway itself, which answers no questions. It declares the extension by which children
+    /// decide what to list, since it lists for clients that have it too.
     pub fn gateway() -> Arc<Self> {
         Arc::new(Self {
             principal: Principal::gateway(),
             grant: Arc::default(),
-            capabilities: Raw::default(),
+            capabilities: ui(),
             client_info: None,
             session: None,
         })
     }
+
     /// Principal, claims and scopes as an object, for a child that is told who calls.
     pub fn told(&self) -> Raw {
         ObjectWriter::new()
@@ -56,4 +58,10 @@ impl Caller {
             .raw("scopes", &Raw::of(&self.grant.scopes))
             .finish()
     }
+}
+
+/// The declaration of MCP Apps.
+fn ui() -> Raw {
+    let settings = ObjectWriter::new().raw(extension::UI, extension::UI_SETTINGS).finish();
+    extension::with(&Raw::default(), Some(&settings))
 }

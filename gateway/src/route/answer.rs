@@ -22,7 +22,8 @@ impl Snapshot {
         kind: Named,
     ) -> Result<Reply, Fault> {
         let asked = string_member(&call.params, "name")?;
-        let target = self.name(&call.endpoint, view, kind, &asked)?;
+        let of = (&call.endpoint, &call.caller.capabilities);
+        let target = self.name(of, view, kind, &asked)?;
         check_mirrored(&call, &target)?;
         if target.key != asked {
             call.params = set(&call.params, "name", &target.key)?;
@@ -69,7 +70,8 @@ impl Snapshot {
         let (member, target) = match inside.get_string("type").as_deref() {
             Some("ref/prompt") => {
                 let asked = inside.get_string("name").ok_or_else(|| absent("params.ref.name"))?;
-                ("name", self.name(&call.endpoint, view, Named::Prompt, &asked)?)
+                let of = (&call.endpoint, &call.caller.capabilities);
+                ("name", self.name(of, view, Named::Prompt, &asked)?)
             }
             Some("ref/resource") => {
                 let asked = inside.get_string("uri").ok_or_else(|| absent("params.ref.uri"))?;

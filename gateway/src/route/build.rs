@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use protocol::capabilities::ServerCapabilities;
-use protocol::{NotJson, Raw, name, rewrite, uri};
+use protocol::{NotJson, Raw, extension, name, rewrite, uri};
 
 use super::mounted::{Mounted, Naming, Rules};
 use super::pages::{Listed, PageHead, Pages};
@@ -170,10 +170,11 @@ impl<'n> Merge<'n> {
         let reason = match (targets.entry(key.clone()), raw) {
             (Slot::Vacant(slot), Ok(raw)) => {
                 let mirrored = Arc::clone(&entry.mirrored);
-                slot.insert(Target { place, key: entry.key.clone(), mirrored });
+                let for_apps = list == TOOLS && extension::is_for_apps(&raw);
+                slot.insert(Target { place, key: entry.key.clone(), mirrored, for_apps });
                 let mount = Arc::clone(&mounted.name);
                 if let Some(listed) = self.lists.get_mut(list) {
-                    listed.push(Listed { mount, place, key, raw });
+                    listed.push(Listed { mount, place, key, raw, for_apps });
                 }
                 return;
             }
@@ -200,8 +201,13 @@ impl<'n> Merge<'n> {
             public,
         };
         let [tools, prompts, resources, templates] = self.lists;
+        let has_apps = tools.iter().any(|tool| tool.for_apps);
+        let plain = || tools.iter().filter(|tool| !tool.for_apps).cloned().collect();
+        // Who may keep a list for others does not know which capabilities they have.
+        let tools_head = || PageHead { public: public && !has_apps, ..head(TOOLS) };
         View {
-            tools: Pages::new(head(TOOLS), tools),
+            tools_plain: has_apps.then(|| Pages::new(tools_head(), plain())),
+            tools: Pages::new(tools_head(), tools),
             prompts: Pages::new(head(PROMPTS), prompts),
             resources: Pages::new(head(RESOURCES), resources),
             templates: Pages::new(head(TEMPLATES), templates),

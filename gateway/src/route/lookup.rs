@@ -1,9 +1,7 @@
 //! Finding the mount of a name or URI: the table first, then prefixes; ambiguity fails closed.
 
-use std::sync::Arc;
-
 use protocol::json::ObjectWriter;
-use protocol::{ErrorObject, error, name, uri};
+use protocol::{ErrorObject, Raw, error, extension, name, uri};
 
 use super::mounted::Rules;
 use super::view::{Snapshot, Target, View};
@@ -24,30 +22,33 @@ pub(super) enum Named {
 }
 
 impl Snapshot {
-    /// Where the tool or prompt `asked` leads.
+    /// Where the tool or prompt `asked` leads, for a client with these capabilities.
     pub(super) fn name(
         &self,
-        endpoint: &Endpoint,
+        (endpoint, capabilities): (&Endpoint, &Raw),
         view: &View,
         kind: Named,
         asked: &str,
     ) -> Result<Target, Fault> {
         let (targets, pages, word) = match kind {
-            Named::Tool => (&view.tool_targets, &view.tools, "tool"),
+            Named::Tool => (&view.tool_targets, view.tools_for(capabilities), "tool"),
             Named::Prompt => (&view.prompt_targets, &view.prompts, "prompt"),
         };
-        if let Some(target) = targets.get(asked) {
-            return Ok(target.clone());
-        }
-        let unlisted = match view.bare {
-            true => self.place_of(endpoint).map(|place| (place, asked.to_owned())),
-            false => self.by_prefix(kind, asked),
+        let unlisted = match targets.get(asked) {
+            Some(target)
+                if target.for_apps && !extension::declares(capabilities, extension::UI) =>
+            {
+                None
+            }
+            Some(target) => return Ok(target.clone()),
+            None if view.bare => self.place_of(endpoint).map(|place| (place, asked.to_owned())),
+            None => self.by_prefix(kind, asked),
         };
         let shown = unlisted.filter(|(place, own)| {
             self.rules(*place, kind).is_some_and(|rules| !(rules.hidden)(own))
         });
         match shown {
-            Some((place, key)) => Ok(Target { place, key, mirrored: Arc::default() }),
+            Some((place, key)) => Ok(Target::unlisted(place, key)),
             None => Err(Fault::invalid(format!(
                 "no {word} is named `{asked}`{}",
                 nearest(asked, pages.keys())
@@ -119,7 +120,7 @@ impl Snapshot {
         view: &View,
         asked: &str,
     ) -> Result<Target, Fault> {
-        let to = |place: usize, key: String| Target { place, key, mirrored: Arc::default() };
+        let to = Target::unlisted;
         if let Some(target) = view.uri_targets.get(asked) {
             return Ok(target.clone());
         }

@@ -18,6 +18,8 @@ pub(super) struct Listed {
     pub(super) key: String,
     /// The entry, with what had to be rewritten.
     pub(super) raw: Raw,
+    /// A tool that clients without interfaces do not see.
+    pub(super) for_apps: bool,
 }
 
 /// What stands in the page beside the entries.

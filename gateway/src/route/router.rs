@@ -94,7 +94,7 @@ impl Serve for Router {
         let Some(view) = snapshot.view(&call.endpoint) else { return Err(self.no_endpoint()) };
         match &call.method {
             Method::Discover => Ok(discover(&snapshot, view)),
-            Method::ToolsList => list(&view.tools, &call),
+            Method::ToolsList => list(view.tools_for(&call.caller.capabilities), &call),
             Method::PromptsList => list(&view.prompts, &call),
             Method::ResourcesList => list(&view.resources, &call),
             Method::TemplatesList => list(&view.templates, &call),

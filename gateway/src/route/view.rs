@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::capabilities::ServerCapabilities;
 use protocol::header::Mirrored;
+use protocol::{Raw, extension};
 
 use super::mounted::{Mounted, Naming};
 use super::pages::Pages;
@@ -19,12 +20,23 @@ pub(super) struct Target {
     pub(super) key: String,
     /// Arguments mirrored in headers, for tools.
     pub(super) mirrored: Arc<[Mirrored]>,
+    /// A tool for the interfaces of its server, which clients without any do not see.
+    pub(super) for_apps: bool,
+}
+
+impl Target {
+    /// A name or URI that no list has.
+    pub(super) fn unlisted(place: usize, key: String) -> Self {
+        Self { place, key, mirrored: Arc::default(), for_apps: false }
+    }
 }
 
 /// What one endpoint shows.
 #[derive(Debug)]
 pub struct View {
     pub(super) tools: Pages,
+    /// The tools without those that are for interfaces, where there are such.
+    pub(super) tools_plain: Option<Pages>,
     pub(super) prompts: Pages,
     pub(super) resources: Pages,
     pub(super) templates: Pages,
@@ -46,6 +58,14 @@ pub struct View {
 }
 
 impl View {
+    /// The tools as a client with these capabilities sees them.
+    pub(super) fn tools_for(&self, capabilities: &Raw) -> &Pages {
+        match &self.tools_plain {
+            Some(plain) if !extension::declares(capabilities, extension::UI) => plain,
+            _ => &self.tools,
+        }
+    }
+
     /// How many tools, prompts, resources and templates there are.
     pub fn counts(&self) -> [usize; 4] {
         [self.tools.len(), self.prompts.len(), self.resources.len(), self.templates.len()]

@@ -8,7 +8,7 @@ use protocol::json::{self, Members, ObjectWriter};
 use protocol::meta::{self, Meta};
 use protocol::method::notice;
 use protocol::question::Abilities;
-use protocol::{ErrorObject, Method, Raw, Version, error};
+use protocol::{ErrorObject, Method, Raw, Version, error, extension};
 use tokio_util::sync::CancellationToken;
 
 use super::answer;
@@ -22,6 +22,9 @@ use super::rounds;
 use super::sessions::Session;
 use super::states::may_ask;
 use crate::call::{Backchannel, Call, Caller, DynServe, Endpoint, Fault, Kind, Reply};
+
+/// The extensions that a handshake can agree on: tasks are of the modern era alone (check 187).
+const OF_A_HANDSHAKE: [&str; 1] = [extension::UI];
 
 impl Front {
     /// `initialize` over HTTP: agrees on a version and gives out a session id.
@@ -223,9 +226,10 @@ pub(super) fn session_of(arrival: &Arrival, params: &Raw) -> Result<Session, Err
 fn greeting(version: Version, discovered: &Raw) -> Raw {
     let members = Members::read(discovered).ok();
     let get = |key: &str| members.as_ref().and_then(|members| members.get(key));
+    let offered = get("capabilities").map(|text| discovered.slice(text)).unwrap_or_default();
     ObjectWriter::new()
         .string("protocolVersion", version.as_str())
-        .raw("capabilities", get("capabilities").unwrap_or("{}"))
+        .raw("capabilities", &extension::relayed(&offered, &OF_A_HANDSHAKE))
         .raw("serverInfo", answer::IDENTITY)
         .optional("instructions", get("instructions"))
         .finish()
@@ -251,8 +255,10 @@ impl Held {
         let mut call = own(&self.session, method);
         if self.streams {
             let said = &self.session.caller.capabilities;
-            let able = Abilities::of_handshake(said, self.session.version);
-            let caller = Caller { capabilities: able.to_raw(), ..(*call.caller).clone() };
+            let able = Abilities::of_handshake(said, self.session.version).to_raw();
+            let extensions = extension::declared(said, &OF_A_HANDSHAKE);
+            let capabilities = extension::with(&able, extensions.as_ref());
+            let caller = Caller { capabilities, ..(*call.caller).clone() };
             call.caller = Arc::new(caller);
         }
         call
@@ -261,10 +267,11 @@ impl Held {
 
 /// A call of a legacy session that nobody is asked about.
 pub(super) fn own(session: &Session, method: Method) -> Call {
+    let extensions = extension::declared(&session.caller.capabilities, &OF_A_HANDSHAKE);
     let caller = Caller {
         principal: session.caller.principal.clone(),
         grant: Arc::clone(&session.caller.grant),
-        capabilities: Raw::default(),
+        capabilities: extension::with(&Raw::default(), extensions.as_ref()),
         client_info: session.caller.client_info.clone(),
         session: session.caller.session,
     };

@@ -6,7 +6,7 @@ use protocol::header::decode;
 use protocol::json::{self, Members};
 use protocol::meta::Meta;
 use protocol::question::Abilities;
-use protocol::{Method, Raw, Version, envelope};
+use protocol::{Method, Raw, Version, envelope, extension};
 
 use super::answer;
 use super::exchange::{Exchange, NoticeShape, Running, listen_closed};
@@ -58,7 +58,10 @@ impl Front {
             caller: Arc::new(Caller {
                 principal: arrival.principal.clone(),
                 grant: Arc::clone(&arrival.grant),
-                capabilities: meta.client_capabilities.unwrap_or_default(),
+                capabilities: meta
+                    .client_capabilities
+                    .map(|said| extension::relayed(&said, &extension::UNDERSTOOD))
+                    .unwrap_or_default(),
                 client_info: meta.client_info,
                 session: None,
             }),

@@ -15,7 +15,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_scripted-child");
 
 /// A child that asks, and how it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Child {
+pub(crate) enum Child {
     InProcess,
     ModernProcess,
     ModernHttp,
@@ -25,18 +25,19 @@ enum Child {
 
 use Child::{InProcess, LegacyHttp, LegacyProcess, ModernHttp, ModernProcess};
 
-const ALL: [Child; 5] = [InProcess, ModernProcess, ModernHttp, LegacyProcess, LegacyHttp];
-const LEGACY: [Child; 2] = [LegacyProcess, LegacyHttp];
-const MODERN: [Child; 3] = [InProcess, ModernProcess, ModernHttp];
+pub(crate) const ALL: [Child; 5] =
+    [InProcess, ModernProcess, ModernHttp, LegacyProcess, LegacyHttp];
+pub(crate) const LEGACY: [Child; 2] = [LegacyProcess, LegacyHttp];
+pub(crate) const MODERN: [Child; 3] = [InProcess, ModernProcess, ModernHttp];
 
 impl Child {
     /// A gateway with this child at the mount `m`.
-    async fn play(self, keys: &str, script: Script) -> Play {
+    pub(crate) async fn play(self, keys: &str, script: Script) -> Play {
         self.play_with("", keys, script).await
     }
 
     /// The same with keys of the gateway.
-    async fn play_with(self, gateway: &str, keys: &str, script: Script) -> Play {
+    pub(crate) async fn play_with(self, gateway: &str, keys: &str, script: Script) -> Play {
         let cast = Cast::new(gateway);
         let legacy = LEGACY.contains(&self);
         let speaks = if legacy { Speaks::Legacy } else { Speaks::Modern };

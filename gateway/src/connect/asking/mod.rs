@@ -14,9 +14,9 @@ mod open_calls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::Raw;
 use protocol::json::ObjectWriter;
 use protocol::question::Abilities;
+use protocol::{Raw, extension};
 
 pub(super) use asked::Asked;
 pub(super) use open_calls::{Channel, OpenCalls, Voice};
@@ -109,7 +109,9 @@ impl Rules {
 }
 
 /// What every legacy child is told that its client can do: all that can be passed on. A caller that
-/// cannot answer is told which capability the call needs.
+/// cannot answer is told which capability the call needs, and one without interfaces gets the
+/// contents that each tool has for such (digest 1.19).
 pub(super) fn declared() -> Raw {
-    Abilities::ALL.to_raw()
+    let settings = ObjectWriter::new().raw(extension::UI, extension::UI_SETTINGS).finish();
+    extension::with(&Abilities::ALL.to_raw(), Some(&settings))
 }
