@@ -49,7 +49,9 @@ async fn c025_each_request_carries_its_own_metadata() {
         let message = child.next().await;
         let meta = &message["params"]["_meta"];
         assert_eq!(meta["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
-        assert_eq!(meta["io.modelcontextprotocol/clientCapabilities"], json!({}));
+        let declared = &meta["io.modelcontextprotocol/clientCapabilities"];
+        let ui = json!({"mimeTypes": ["text/html;profile=mcp-app"]});
+        assert_eq!(*declared, json!({"extensions": {"io.modelcontextprotocol/ui": ui}}));
         assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "gateway");
         assert_eq!(meta["io.modelcontextprotocol/logLevel"], "warning");
         assert_eq!(meta["progressToken"], message["id"]);

@@ -79,7 +79,7 @@ async fn c065_c066_c069_headers_say_what_the_body_says() {
     expect![[r#"
         {"x/y":1,
         "io.modelcontextprotocol/protocolVersion":"2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities":{},
+        "io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"]}}},
         "io.modelcontextprotocol/clientInfo":{"name":"gateway",
         "version":"VERSION"}}"#]]
     .assert_eq(&unversioned(meta));

@@ -40,7 +40,8 @@ async fn c099_c100_the_handshake_is_done_and_its_session_and_version_are_sent() 
         "capabilities":{"elicitation":{"form":{},
         "url":{}},
         "sampling":{"tools":{}},
-        "roots":{}},
+        "roots":{},
+        "extensions":{"io.modelcontextprotocol/ui":{"mimeTypes":["text/html;profile=mcp-app"]}}},
         "clientInfo":{"name":"gateway",
         "version":"VERSION"}}
         notifications/initialized s1 2025-11-25 
