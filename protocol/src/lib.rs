@@ -15,6 +15,7 @@ pub mod header;
 pub mod capabilities;
 pub mod extension;
 pub mod question;
+pub mod task;
 pub mod cursor;
 pub mod name;
 pub mod uri;

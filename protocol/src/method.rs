@@ -23,6 +23,12 @@ pub enum Method {
     Complete,
     /// `subscriptions/listen`
     Listen,
+    /// `tasks/get`, of the extension
+    TasksGet,
+    /// `tasks/update`, of the extension
+    TasksUpdate,
+    /// `tasks/cancel`, of the extension
+    TasksCancel,
     /// `initialize`, legacy only
     Initialize,
     /// `ping`, legacy only
@@ -37,7 +43,7 @@ pub enum Method {
     Other(String),
 }
 
-const NAMED: [(&str, Method); 15] = [
+const NAMED: [(&str, Method); 18] = [
     ("tools/call", Method::ToolsCall),
     ("server/discover", Method::Discover),
     ("tools/list", Method::ToolsList),
@@ -48,6 +54,9 @@ const NAMED: [(&str, Method); 15] = [
     ("resources/read", Method::ResourcesRead),
     ("completion/complete", Method::Complete),
     ("subscriptions/listen", Method::Listen),
+    ("tasks/get", Method::TasksGet),
+    ("tasks/update", Method::TasksUpdate),
+    ("tasks/cancel", Method::TasksCancel),
     ("initialize", Method::Initialize),
     ("ping", Method::Ping),
     ("logging/setLevel", Method::SetLevel),
@@ -77,12 +86,14 @@ impl Method {
         match self {
             Self::ToolsCall | Self::PromptsGet => Some("name"),
             Self::ResourcesRead => Some("uri"),
-            Self::Other(text) if text.starts_with("tasks/") => match text.as_str() {
-                "tasks/get" | "tasks/update" | "tasks/cancel" => Some("taskId"),
-                _ => None,
-            },
+            Self::TasksGet | Self::TasksUpdate | Self::TasksCancel => Some(crate::task::ID),
             _ => None,
         }
+    }
+
+    /// Whether this is about a task that the client was given.
+    pub fn is_of_task(&self) -> bool {
+        matches!(self, Self::TasksGet | Self::TasksUpdate | Self::TasksCancel)
     }
 
     /// Whether asking twice does no harm, so that a lost answer may be asked for again.
@@ -97,6 +108,7 @@ impl Method {
                 | Self::TemplatesList
                 | Self::ResourcesRead
                 | Self::Complete
+                | Self::TasksGet
                 | Self::Ping
         )
     }
@@ -115,6 +127,9 @@ impl Method {
                 | Self::ResourcesRead
                 | Self::Complete
                 | Self::Listen
+                | Self::TasksGet
+                | Self::TasksUpdate
+                | Self::TasksCancel
         )
     }
 
@@ -157,6 +172,8 @@ pub mod notice {
     pub const RESOURCES_CHANGED: &str = "notifications/resources/list_changed";
     /// What a web page asked of a person is done (2025-11-25 only).
     pub const ELICITATION_COMPLETE: &str = "notifications/elicitation/complete";
+    /// How a task is; on a listen that asks for it.
+    pub const TASKS: &str = "notifications/tasks";
     /// A subscribed resource changed.
     pub const RESOURCE_UPDATED: &str = "notifications/resources/updated";
 }

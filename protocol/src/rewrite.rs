@@ -20,6 +20,20 @@ pub fn tool_result(result: &Raw, map: Map<'_>) -> Raw {
     )
 }
 
+/// Rewrites the URIs in the result of a call that a task has inlined.
+pub fn task_state(state: &Raw, map: Map<'_>) -> Raw {
+    walk(
+        state,
+        |walk, members| {
+            if let Some(Ok(result)) = members.get("result").map(Members::read) {
+                walk.contents(result.get("content"));
+                walk.ui_meta(&result);
+            }
+        },
+        map,
+    )
+}
+
 /// Rewrites the URIs in the result of `prompts/get`.
 pub fn prompt_result(result: &Raw, map: Map<'_>) -> Raw {
     walk(
@@ -173,6 +187,15 @@ mod tests {
             {"type":"resource","resource":{"uri":"file://p//x","text":"uri"}}],"structuredContent":{"uri":"a://b"},"_meta":{"ui":{"resourceUri":"ui://p/x"},"ui/resourceUri":"ui://p/y"}}"#]]
         .assert_eq(&tool_result(&result, &there));
         assert_eq!(tool_result(&tool_result(&result, &there), &back), result);
+    }
+
+    #[test]
+    fn c174_every_place_of_a_task() {
+        let state = raw(
+            r#"{"taskId":"uri","result":{"content":[{"type":"resource_link","uri":"a://b"}],"_meta":{"ui":{"resourceUri":"ui://x"}}}}"#,
+        );
+        expect![[r#"{"taskId":"uri","result":{"content":[{"type":"resource_link","uri":"a://p/b"}],"_meta":{"ui":{"resourceUri":"ui://p/x"}}}}"#]]
+            .assert_eq(&task_state(&state, &there));
     }
 
     #[test]

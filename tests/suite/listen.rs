@@ -32,7 +32,7 @@ async fn c126_the_acknowledgement_comes_first_and_says_what_is_honoured() {
         r#"{"resourceSubscriptions":["demo://e/a/one","demo://e/a/deaf","nope://x","demo://e/a/two"]}"#,
         r#"{"resourceSubscriptions":["nope://x"]}"#,
         r#"{"resourceSubscriptions":[]}"#,
-        r#"{"toolsListChanged":true,"taskIds":["t"],"com.example/x":1}"#,
+        r#"{"toolsListChanged":true,"com.example/x":1}"#,
     ];
     let mut told = String::new();
     for filter in filters {
@@ -55,7 +55,7 @@ async fn c126_the_acknowledgement_comes_first_and_says_what_is_honoured() {
             {"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"resourceSubscriptions":[]},"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}
         {"resourceSubscriptions":[]}
             {"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{},"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}
-        {"toolsListChanged":true,"taskIds":["t"],"com.example/x":1}
+        {"toolsListChanged":true,"com.example/x":1}
             {"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/subscriptionId":1}}}
     "#]].assert_eq(&told);
 }

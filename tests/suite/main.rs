@@ -9,6 +9,7 @@ mod health;
 mod chaos;
 mod questions;
 mod extensions;
+mod tasks;
 mod envelope;
 mod metadata;
 mod era;

@@ -14,6 +14,8 @@ pub enum ReplyKind {
     Complete,
     /// The child asks first; the client answers by calling again.
     InputRequired,
+    /// The answer comes later: the client asks for it by the id of a task.
+    Task,
 }
 
 /// The result of a call.
@@ -87,10 +89,11 @@ impl Reply {
             Some(text) => match json::string(text).as_deref() {
                 Some("complete") => ReplyKind::Complete,
                 Some("input_required") => ReplyKind::InputRequired,
+                Some("task") => ReplyKind::Task,
                 _ => {
-                    return Err(NotJson(format!(
-                        "resultType: expected \"complete\" or \"input_required\", found {text:.60}"
-                    )));
+                    let known = r#""complete", "input_required" or "task""#;
+                    let text = format!("resultType: expected {known}, found {text:.60}");
+                    return Err(NotJson(text));
                 }
             },
         };

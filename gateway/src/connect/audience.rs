@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::Raw;
 use protocol::json::{self, Members, ObjectWriter};
 use protocol::method::notice;
+use protocol::{Raw, task};
 use tokio::sync::Notify;
 
-use crate::call::{Backchannel, Fault};
+use crate::call::{Backchannel, Call, Fault};
 
 /// Resources that one listen may subscribe to at one child; the rest is not acknowledged.
 const URIS_MAX: usize = 1000;
@@ -165,6 +165,11 @@ impl Drop for Listening<'_> {
         self.audience.seats().by_number.remove(&self.number);
         self.audience.changed.notify_one();
     }
+}
+
+/// Whether a listen is about tasks: each of them has one client, so that there is nothing to share.
+pub(super) fn names_tasks(call: &Call) -> bool {
+    matches!(task::listened(&call.params), Ok(Some(_)))
 }
 
 /// The URIs that a listen asks for, each once.

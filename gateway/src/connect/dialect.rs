@@ -2,7 +2,8 @@
 
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
 use protocol::meta::{self, Stamp};
-use protocol::{ErrorObject, Method, Raw, Version, error};
+use protocol::question::may_ask;
+use protocol::{ErrorObject, Method, Raw, Version, error, extension, rewrite, task};
 
 use super::identity::IDENTITY;
 use crate::call::{Call, Fault, Kind, Reply, ReplyKind};
@@ -53,16 +54,34 @@ pub(super) fn legacy_params(call: &Call, token: u64) -> Result<Raw, Fault> {
 /// What a modern child's result is to the middle.
 ///
 /// # Errors
-/// [`Kind::BadAnswer`] for a result that is no object, has an unknown type (check 5), or asks for
-/// input where that is not allowed (check 110).
-pub(super) fn modern_reply(call: &Method, result: Raw, mount: &str) -> Result<Reply, Fault> {
-    let reply = Reply::read(result).map_err(|fault| bad_answer(mount, &fault.0))?;
-    let may_ask = matches!(call, Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead);
-    if reply.kind == ReplyKind::InputRequired && !may_ask {
-        let text = format!("it asked for input in answer to {}", call.as_str());
-        return Err(bad_answer(mount, &text));
+/// [`Kind::BadAnswer`] for a result that is no object, has an unknown type (check 5), asks for
+/// input where that is not allowed (check 110), or is a task that the client does not know how to
+/// take (check 185).
+pub(super) fn modern_reply(call: &Call, result: Raw, mount: &str) -> Result<Reply, Fault> {
+    let bad = |text: &str| bad_answer(mount, text);
+    let reply = Reply::read(result).map_err(|fault| bad(&fault.0))?;
+    let method = call.method.as_str();
+    match (reply.kind, &call.method) {
+        (ReplyKind::InputRequired, method) if !may_ask(method) => {
+            Err(bad(&format!("it asked for input in answer to {}", method.as_str())))
+        }
+        (ReplyKind::Task | ReplyKind::Complete, Method::TasksGet) => {
+            task::check_state(&reply.result).map_err(|fault| bad(&fault.0))?;
+            // Examples of the extension say `task` here, and its text `complete` (check 183).
+            let result = rewrite::set_string(&reply.result, "resultType", "complete");
+            Ok(Reply::complete(result.map_err(|fault| bad(&fault.0))?))
+        }
+        (ReplyKind::Task, Method::ToolsCall)
+            if extension::declares(&call.caller.capabilities, extension::TASKS) =>
+        {
+            task::check_created(&reply.result).map_err(|fault| bad(&fault.0))?;
+            Ok(reply)
+        }
+        (ReplyKind::Task, _) => {
+            Err(bad(&format!("it answered {method} by a task, which this request does not take")))
+        }
+        _ => Ok(reply),
     }
-    Ok(reply)
 }
 
 /// What a legacy child's result is to the middle: always complete (check 5).

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use protocol::{ChildRequest, InProcess, Method, Raw, Version};
 use tokio::sync::mpsc;
 
+use super::audience::names_tasks;
 use super::dialect::{bad_answer, child_error, modern_params, modern_reply};
 use super::discover::Discovered;
 use super::fan::{Ask, Fan};
@@ -76,7 +77,7 @@ impl Line {
         // shares with other calls is its own to keep whole.
         let answering = async { self.child.request(request).await };
         match AssertUnwindSafe(answering).catch_unwind().await {
-            Ok(Ok(result)) => modern_reply(&call.method, result, &self.mount),
+            Ok(Ok(result)) => modern_reply(&call, result, &self.mount),
             Ok(Err(error)) => Err(child_error(&call, error)),
             Err(panic) => {
                 let text = "it broke while it answered, and may have done what was asked";
@@ -118,7 +119,7 @@ struct InProcessLink {
 impl Link for InProcessLink {
     fn serve(&self, call: Call) -> Future<'_, Result<Reply, Fault>> {
         Box::pin(async move {
-            if call.method == Method::Listen {
+            if call.method == Method::Listen && !names_tasks(&call) {
                 return self.fan.listen(&call).await;
             }
             self.fan.reading(&call.method);

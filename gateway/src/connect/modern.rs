@@ -8,6 +8,7 @@ use protocol::method::notice;
 use protocol::{Method, Raw, Version, meta};
 use tokio::sync::{Notify as Pulse, mpsc};
 
+use super::audience::names_tasks;
 use super::dialect::{child_error, modern_params, modern_reply};
 use super::fan::{Ask, Fan};
 use super::unreachable::unreachable;
@@ -61,7 +62,7 @@ impl Modern {
 
     /// Answers one call.
     pub(super) async fn serve(&self, call: Call) -> Result<Reply, Fault> {
-        if call.method != Method::Listen {
+        if call.method != Method::Listen || names_tasks(&call) {
             self.fan.reading(&call.method);
             return self.line.serve(call).await;
         }
@@ -108,7 +109,7 @@ impl Line {
             request.await?
         };
         match answer {
-            Ok(result) => modern_reply(&call.method, result, self.wire.mount()),
+            Ok(result) => modern_reply(&call, result, self.wire.mount()),
             Err(error) => Err(child_error(&call, error)),
         }
     }

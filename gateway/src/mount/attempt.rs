@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::replica::Replica;
+use super::task_place;
 use crate::call::{Call, Fault, Kind, Link, Reply};
 
 impl Replica {
@@ -21,6 +22,7 @@ impl Replica {
         end: Instant,
     ) -> Result<Reply, Fault> {
         let _under_way = self.enter();
+        let call = task_place::own(call);
         let again = (call.method == Method::ToolsCall).then(|| call.clone());
         let outcome = self.in_time(link, call, end).await;
         let outcome = match (outcome, again) {

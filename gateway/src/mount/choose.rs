@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::replica::Replica;
+use super::task_place;
 use super::uses::Using;
 use crate::call::{Call, Link};
 
@@ -52,13 +53,17 @@ pub(super) struct Chosen<'a> {
 /// Chooses a replica that is connected and not among those `tried` already.
 ///
 /// A client's session stays with the replica that it had first where the child keeps state, for as
-/// long as that replica takes calls.
+/// long as that replica takes calls; what is about a task goes where the task is.
 pub(super) fn choose<'a>(
     replicas: &'a [Replica],
     pins: &Pins,
     call: &Call,
     tried: &[usize],
 ) -> Option<Chosen<'a>> {
+    if let Some(place) = task_place::of(call) {
+        let free = !tried.contains(&place);
+        return free.then(|| replicas.get(place).and_then(chosen)).flatten();
+    }
     if let [replica] = replicas {
         let open = !tried.contains(&replica.place);
         return open.then(|| chosen(replica)).flatten();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use protocol::Method;
+use protocol::{Method, task};
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
@@ -141,10 +141,13 @@ impl Links {
 
     /// Whose connection a call belongs on; `None` for the first.
     fn owner(&self, call: &Call) -> Option<Owner> {
-        let keeps = matches!(
+        let calls = matches!(
             call.method,
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete
         );
+        let news =
+            call.method == Method::Listen && !matches!(task::listened(&call.params), Ok(None));
+        let keeps = calls || news || call.method.is_of_task();
         let principal = call.caller.principal.clone();
         keeps.then_some(match (self.policy.share, call.caller.session) {
             (Share::Session, Some(session)) => Owner::Session(session, principal),

@@ -14,6 +14,7 @@ mod uses;
 mod supervise;
 mod attend;
 mod choose;
+mod task_place;
 mod bulkhead;
 mod answers;
 mod budget;

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::choose::{Chosen, choose};
 use super::repeat::{self, Again};
-use super::{Mount, State, Status};
+use super::{Mount, State, Status, task_place};
 use crate::call::{Call, Fault, Kind, Reply, Serve};
 
 impl Serve for Mount {
@@ -18,6 +18,7 @@ impl Serve for Mount {
         let first = self.choose(&call).await?;
         if call.method == Method::Listen {
             let Chosen { replica, link, using: _using } = first;
+            let call = task_place::own(call);
             return link.serve(call).await.map_err(|fault| replica.named(fault));
         }
         self.answers.check()?;
@@ -38,7 +39,7 @@ impl Mount {
         loop {
             let Chosen { replica, link, using: _using } = chosen;
             let fault = match replica.attempt(link.as_ref(), call.clone(), end).await {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => return Ok(task_place::created(reply, replica.place)),
                 Err(fault) => fault,
             };
             let again = repeat::again(&fault, || {

@@ -7,6 +7,7 @@ use protocol::{Method, Raw, rewrite, uri};
 
 use super::lookup::{Named, not_offered, with_uri};
 use super::mounted::Mounted;
+use super::tasks;
 use super::view::{Snapshot, Target, View};
 use crate::call::{Call, Fault, Kind, Reply, ReplyKind, Serve};
 
@@ -33,6 +34,9 @@ impl Snapshot {
         let method = call.method.clone();
         let served = mounted.serve.serve(call).await;
         let reply = served.map_err(|fault| Self::unlisted(view, kind, &asked, fault))?;
+        if reply.kind == ReplyKind::Task {
+            return tasks::created(reply, mounted);
+        }
         Ok(match (exposes(view, mounted), &method) {
             (false, _) => reply,
             (true, Method::ToolsCall) => with(reply, mounted, rewrite::tool_result),
@@ -103,7 +107,7 @@ impl Snapshot {
 }
 
 /// Whether what the mount sends has URIs to rewrite.
-fn exposes(view: &View, mounted: &Mounted) -> bool {
+pub(super) fn exposes(view: &View, mounted: &Mounted) -> bool {
     !view.bare && !mounted.shape.keep_uris && !mounted.prefix.is_empty()
 }
 
@@ -151,7 +155,7 @@ pub(super) fn read_params(params: &Raw) -> Result<Members<'_>, Fault> {
     Members::read(params).map_err(|fault| Fault::invalid(format!("params: {fault}")))
 }
 
-fn string_member(params: &Raw, key: &str) -> Result<String, Fault> {
+pub(super) fn string_member(params: &Raw, key: &str) -> Result<String, Fault> {
     let members = read_params(params)?;
     let Some(text) = members.get(key) else { return Err(absent(&format!("params.{key}"))) };
     json::string(text).map(std::borrow::Cow::into_owned).ok_or_else(|| {

@@ -7,6 +7,8 @@ mod view;
 mod build;
 mod lookup;
 mod answer;
+mod tasks;
+mod part;
 mod listen;
 mod router;
 

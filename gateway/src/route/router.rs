@@ -102,6 +102,7 @@ impl Serve for Router {
             Method::PromptsGet => snapshot.named(view, call, Named::Prompt).await,
             Method::ResourcesRead => snapshot.read(view, call).await,
             Method::Complete => snapshot.complete(view, call).await,
+            method if method.is_of_task() => snapshot.task(view, call).await,
             other => Err(not_offered(other.as_str())),
         }
     }

@@ -17,6 +17,7 @@ use super::answer;
 use super::asking::Questions;
 use super::live::InFlight;
 use super::replay::{Event, Recorder};
+use super::task_ids::Known;
 use crate::call::{Future, Notice, POLL};
 
 /// Messages of one detached request that may wait for its client.
@@ -322,6 +323,8 @@ pub(super) struct NoticeShape {
     pub(super) log_level: Option<u8>,
     /// The id of a listen request, which tags all it is told (check 128).
     pub(super) subscription: Option<Raw>,
+    /// The tasks that a listen asks for.
+    pub(super) tasks: Known,
     /// Whether the answer is there.
     pub(super) ended: bool,
     /// Told when the child let its own client come back later.
@@ -342,7 +345,10 @@ impl NoticeShape {
                 (level >= wanted).then(|| told.params.clone())?
             }
             (notice::PROGRESS | notice::MESSAGE, Some(_)) => return None,
-            (_, Some(id)) => meta::set(&told.params, meta::SUBSCRIPTION, id).ok()?,
+            (method, Some(id)) => {
+                let params = self.tasks.told(method, &told.params)?;
+                meta::set(&params, meta::SUBSCRIPTION, id).ok()?
+            }
             (_, None) => return None,
         };
         Some(envelope::notification(&told.method, &params))

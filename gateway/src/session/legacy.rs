@@ -72,6 +72,7 @@ impl Front {
         match &method {
             Method::Ping => return Exchange::ready(200, nothing(&id)),
             Method::Initialize => return refuse(Fault::invalid("this session is initialized")),
+            method if method.is_of_task() => return refuse(not_offered(method)),
             _ => {}
         }
         let Some((in_flight, cancelled)) = held.live.enter(&id) else {

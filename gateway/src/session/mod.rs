@@ -8,6 +8,7 @@ mod exchange;
 mod live;
 mod sessions;
 mod states;
+mod task_ids;
 mod asking;
 mod rounds;
 mod front;

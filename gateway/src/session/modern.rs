@@ -14,6 +14,7 @@ use super::front::Front;
 use super::head::{Arrival, Head};
 use super::live::Live;
 use super::states::{States, may_ask, unsealed};
+use super::task_ids::{self, Known};
 use crate::call::{Backchannel, Call, Caller, DynServe, Fault, Kind, Reply, ReplyKind};
 
 impl Front {
@@ -46,38 +47,22 @@ impl Front {
             Some(None) => return refuse(in_flight_twice(&id)),
         };
         let (back, notices) = Backchannel::open();
-        let shape = NoticeShape {
+        let mut shape = NoticeShape {
             token: meta.progress_token.clone(),
             log_level: meta.log_level,
             subscription: listen.then(|| id.clone()),
             ..NoticeShape::default()
         };
-        let call = Call {
-            method: method.clone(),
-            params,
-            caller: Arc::new(Caller {
-                principal: arrival.principal.clone(),
-                grant: Arc::clone(&arrival.grant),
-                capabilities: meta
-                    .client_capabilities
-                    .map(|said| extension::relayed(&said, &extension::UNDERSTOOD))
-                    .unwrap_or_default(),
-                client_info: meta.client_info,
-                session: None,
-            }),
-            endpoint: arrival.endpoint.clone(),
-            wants_progress: meta.progress_token.is_some(),
-            log_level: meta.log_level,
-            param_headers: arrival.head.as_ref().map(|head| Arc::clone(&head.params)),
-            mirrored: Arc::default(),
-            told: None,
-            refused: Arc::default(),
-            back,
+        let call = call_of(arrival, meta, method.clone(), params, back);
+        let (call, known) = match task_ids::opened(&self.seal, call) {
+            Ok(opened) => opened,
+            Err(fault) => return refuse(fault),
         };
+        shape.tasks = known.clone();
         let front = Arc::clone(self);
         let answering = Box::pin(async move {
             let _place = place;
-            let mut outcome = front.answer_or_ask(call).await;
+            let mut outcome = front.answer_or_ask(call, &known).await;
             if let (true, Ok(reply)) = (listen, &mut outcome) {
                 reply.result = listen_closed(&reply.result, &id);
             }
@@ -87,15 +72,22 @@ impl Front {
     }
 
     /// Serves a call; what is asked for goes to the client with a state that is sealed.
-    async fn answer_or_ask(&self, call: Call) -> Result<Reply, Fault> {
+    async fn answer_or_ask(&self, call: Call, known: &Known) -> Result<Reply, Fault> {
+        if call.method.is_of_task() {
+            let asked = call.clone();
+            let reply = self.serve.serve_boxed(call).await?;
+            return task_ids::closed(&self.seal, &asked, known, reply);
+        }
         if !may_ask(&call.method) {
             return self.serve.serve_boxed(call).await;
         }
         let call = unsealed(&self.seal, self.settings.question_wait, call)?;
         let asked = call.clone();
         let reply = self.serve.serve_boxed(call).await?;
-        if reply.kind != ReplyKind::InputRequired {
-            return Ok(reply);
+        match reply.kind {
+            ReplyKind::Complete => return Ok(reply),
+            ReplyKind::Task => return task_ids::closed(&self.seal, &asked, known, reply),
+            ReplyKind::InputRequired => {}
         }
         let able = Abilities::read(&asked.caller.capabilities);
         States::of(&self.seal, self.settings.question_wait, &asked).close(&reply, able)
@@ -110,6 +102,26 @@ impl Front {
             Kind::Limited { retry_after: None },
             format!("{max} {what}, which is this gateway's limit; try again later"),
         )
+    }
+}
+
+/// A request as a call.
+fn call_of(arrival: &Arrival, meta: Meta, method: Method, params: Raw, back: Backchannel) -> Call {
+    let said = meta.client_capabilities.unwrap_or_default();
+    let caller = Caller {
+        principal: arrival.principal.clone(),
+        grant: Arc::clone(&arrival.grant),
+        capabilities: extension::relayed(&said, &extension::UNDERSTOOD),
+        client_info: meta.client_info,
+        session: None,
+    };
+    Call {
+        endpoint: arrival.endpoint.clone(),
+        wants_progress: meta.progress_token.is_some(),
+        log_level: meta.log_level,
+        param_headers: arrival.head.as_ref().map(|head| Arc::clone(&head.params)),
+        back,
+        ..Call::own(method, params, Arc::new(caller))
     }
 }
 

@@ -406,6 +406,11 @@ fn wants(filter: &str, method: &str, params: &str) -> bool {
         "notifications/tools/list_changed" => "toolsListChanged",
         "notifications/prompts/list_changed" => "promptsListChanged",
         "notifications/resources/list_changed" => "resourcesListChanged",
+        "notifications/tasks" => {
+            let all = filter.get("taskIds").and_then(json::elements).unwrap_or_default();
+            let id = string_in(params, "taskId");
+            return all.into_iter().any(|one| json::string(one).as_deref() == id.as_deref());
+        }
         _ => {
             let Some(uri) = string_in(params, "uri") else { return false };
             let all = filter.get("resourceSubscriptions").and_then(json::elements);

@@ -17,6 +17,7 @@ use super::faults::unreachable;
 use super::life::Life;
 use super::wanted::{Ended, Wanted, ended};
 use crate::call::{About, Call, Caller, Event, Fault, Future, Kind, Link, List, Reply};
+use crate::connect::audience::names_tasks;
 use crate::connect::dialect::{bad_answer, child_error, modern_params, modern_reply};
 use crate::connect::fan::{Ask, Fan};
 
@@ -155,7 +156,7 @@ impl ModernLink {
 
     async fn serve(&self, call: &Call) -> Result<Reply, Fault> {
         let Peer { requests, life } = &*self.peer;
-        if call.method == Method::Listen {
+        if call.method == Method::Listen && !names_tasks(call) {
             return tokio::select! {
                 reply = self.fan.listen(call) => reply,
                 why = life.lost() => Err(unreachable(requests.client.mount(), &why)),
@@ -184,7 +185,7 @@ impl Peer {
             Some((method, params)) => tell(call, &method, params),
         };
         match requests.ask(call, life, told).await? {
-            Ok(Ended::Answered(Ok(result))) => modern_reply(&call.method, result, mount),
+            Ok(Ended::Answered(Ok(result))) => modern_reply(call, result, mount),
             Ok(Ended::Answered(Err(error))) => Err(self.said(call, error)),
             Ok(Ended::Refused(mut refusal)) => match refusal.error.take() {
                 Some(error) if error.code == error::UNSUPPORTED_VERSION => {

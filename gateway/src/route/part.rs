@@ -1,0 +1,264 @@
+//! The part of a listen that one child serves: opened, told of, and opened again after a loss.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use protocol::json::{Members, ObjectWriter};
+use protocol::method::notice;
+use protocol::{Raw, rewrite, task};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::answer::exposes;
+use super::tasks::state;
+use super::view::{Snapshot, View};
+use crate::call::{Backchannel, Call, Notice, Serve};
+
+/// How long a child may take to confirm its part of a listen.
+const ACK_WAIT: Duration = Duration::from_secs(10);
+/// The first and the longest pause before a child's part is opened again after it was lost.
+const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(500);
+const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How often a part about tasks is opened again without success: they may be over.
+const REOPEN_TASKS_MAX: usize = 5;
+
+/// What is told on a listen: method and params.
+pub(super) type News = (&'static str, Raw);
+
+/// What one child is asked to tell of.
+pub(super) struct Part {
+    place: usize,
+    topics: Topics,
+}
+
+enum Topics {
+    /// Resources, by exposed and own URI.
+    Uris(Vec<(String, String)>),
+    /// Tasks of one replica, by the id here and that within the mount.
+    Tasks(Vec<(String, String)>),
+}
+
+impl Topics {
+    fn pairs(&self) -> &[(String, String)] {
+        match self {
+            Self::Uris(pairs) | Self::Tasks(pairs) => pairs,
+        }
+    }
+
+    /// The params of a listen to this.
+    fn params(&self) -> Raw {
+        let own: Vec<String> = self.pairs().iter().map(|(_, own)| own.clone()).collect();
+        match self {
+            Self::Tasks(_) => task::listen_to(&own),
+            Self::Uris(_) => {
+                let filter = ObjectWriter::new().raw("resourceSubscriptions", &Raw::of(&own));
+                ObjectWriter::new().raw("notifications", &filter.finish()).finish()
+            }
+        }
+    }
+
+    /// What of this an acknowledgement confirms; `None` when that is nothing.
+    fn confirmed(&self, params: &Raw) -> Option<Self> {
+        let pairs = self.pairs().iter();
+        let honoured = match self {
+            Self::Uris(_) => {
+                let told = confirmed_uris(params);
+                Self::Uris(pairs.filter(|(_, own)| told.contains(own)).cloned().collect())
+            }
+            Self::Tasks(_) => {
+                let told = task::listened(params).ok()??;
+                let has = |own: &str| told.iter().any(|one| one == own);
+                Self::Tasks(pairs.filter(|(_, own)| has(childs_own(own))).cloned().collect())
+            }
+        };
+        (!honoured.pairs().is_empty()).then_some(honoured)
+    }
+}
+
+/// The child's own id of a task in that within its mount.
+fn childs_own(within: &str) -> &str {
+    task::unnest(within).map_or(within, |(_, own)| own)
+}
+
+fn confirmed_uris(params: &Raw) -> Vec<String> {
+    let inside = Members::read(params).ok();
+    let inside = inside.and_then(|members| members.get("notifications"));
+    let inside = inside.and_then(|text| Members::read(text).ok());
+    let list = inside.and_then(|members| members.get("resourceSubscriptions"));
+    list.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// The URIs and tasks of a filter by the mount that has them; what no mount has is not honoured.
+pub(super) fn parts(
+    snapshot: &Snapshot,
+    view: &View,
+    call: &Call,
+    (uris, tasks): (&[String], &[String]),
+) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for shown in uris {
+        let Ok(target) = snapshot.uri(&call.endpoint, view, shown) else { continue };
+        let pair = (shown.clone(), target.key);
+        let known = parts.iter_mut().find(|part| part.place == target.place);
+        match known.map(|part| &mut part.topics) {
+            Some(Topics::Uris(pairs)) if pairs.contains(&pair) => {}
+            Some(Topics::Uris(pairs)) => pairs.push(pair),
+            _ => parts.push(Part { place: target.place, topics: Topics::Uris(vec![pair]) }),
+        }
+    }
+    for within in tasks {
+        let Some((place, own)) = snapshot.task_place(&call.endpoint, within) else { continue };
+        let pair = (within.clone(), own.to_owned());
+        let replica = |own: &str| task::unnest(own).map(|(replica, _)| replica.to_owned());
+        let same = |part: &&mut Part| {
+            let first = part.topics.pairs().first();
+            let has_tasks = matches!(part.topics, Topics::Tasks(_));
+            part.place == place
+                && has_tasks
+                && first.is_some_and(|(_, first)| replica(first) == replica(own))
+        };
+        match parts.iter_mut().find(same).map(|part| &mut part.topics) {
+            Some(Topics::Tasks(pairs)) if pairs.contains(&pair) => {}
+            Some(Topics::Tasks(pairs)) => pairs.push(pair),
+            _ => parts.push(Part { place, topics: Topics::Tasks(vec![pair]) }),
+        }
+    }
+    parts
+}
+
+/// What children confirmed, as the client calls it.
+#[derive(Default)]
+pub(super) struct Honoured {
+    pub(super) uris: Vec<String>,
+    pub(super) tasks: Vec<String>,
+}
+
+impl Honoured {
+    pub(super) fn add(&mut self, opened: &Opened) {
+        let shown = opened.honoured.pairs().iter().map(|(shown, _)| shown.clone());
+        match opened.honoured {
+            Topics::Uris(_) => self.uris.extend(shown),
+            Topics::Tasks(_) => self.tasks.extend(shown),
+        }
+    }
+}
+
+/// A part that its child confirmed.
+pub(super) struct Opened {
+    /// Where the mount is found anew: a reload may have put another in its place.
+    current: Arc<ArcSwap<Snapshot>>,
+    snapshot: Arc<Snapshot>,
+    call: Call,
+    place: usize,
+    honoured: Topics,
+    notices: mpsc::Receiver<Notice>,
+    serving: AbortOnDropHandle<()>,
+}
+
+/// Opens a child's part of a listen; `None` when it does not confirm it in [`ACK_WAIT`].
+pub(super) async fn open(
+    current: Arc<ArcSwap<Snapshot>>,
+    snapshot: Arc<Snapshot>,
+    call: Call,
+    part: Part,
+) -> Option<Opened> {
+    let mounted = Arc::clone(snapshot.mounts.get(part.place)?);
+    let (back, mut notices) = Backchannel::open();
+    let inside = Call { params: part.topics.params(), back, ..call.clone() };
+    let serving = tokio::spawn(async move {
+        // Its end, however it comes, shows in the notices: the backchannel closes.
+        let _ended = mounted.serve.serve(inside).await;
+    });
+    let serving = AbortOnDropHandle::new(serving);
+    let first = timeout(ACK_WAIT, notices.recv()).await.ok()??;
+    if first.method != notice::ACKNOWLEDGED {
+        return None;
+    }
+    let honoured = part.topics.confirmed(&first.params)?;
+    let place = part.place;
+    Some(Opened { current, snapshot, call, place, honoured, notices, serving })
+}
+
+impl Opened {
+    /// Passes news on until the client leaves. A part that is lost is opened again, with growing
+    /// pauses; since updates in between are lost, each URI then counts as updated.
+    pub(super) async fn keep(mut self, news: mpsc::Sender<News>) {
+        let mut pause = REOPEN_PAUSE_MIN;
+        loop {
+            while let Some(told) = self.notices.recv().await {
+                let Some(told) = self.told(&told) else { continue };
+                pause = REOPEN_PAUSE_MIN;
+                if news.send(told).await.is_err() {
+                    return;
+                }
+            }
+            self.serving.abort();
+            let Some(again) = self.opened_again(&mut pause).await else { return };
+            self = again;
+            let Topics::Uris(pairs) = &self.honoured else { continue };
+            for (shown, _) in pairs {
+                let update = ObjectWriter::new().string("uri", shown).finish();
+                if news.send((notice::RESOURCE_UPDATED, update)).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The same part, opened once more at the mount that has the name now.
+    async fn again(&self, topics: Topics) -> Option<Self> {
+        let now = self.current.load_full();
+        let name = &self.snapshot.mounts.get(self.place)?.name;
+        let place = now.mounts.iter().position(|mount| mount.name == *name)?;
+        let part = Part { place, topics };
+        open(Arc::clone(&self.current), now, self.call.clone(), part).await
+    }
+
+    async fn opened_again(&self, pause: &mut Duration) -> Option<Self> {
+        let mut tried = 0;
+        loop {
+            sleep(*pause).await;
+            *pause = (*pause * 2).min(REOPEN_PAUSE_MAX);
+            let pairs = self.honoured.pairs().to_vec();
+            let topics = match self.honoured {
+                Topics::Uris(_) => Topics::Uris(pairs),
+                Topics::Tasks(_) if tried == REOPEN_TASKS_MAX => return None,
+                Topics::Tasks(_) => Topics::Tasks(pairs),
+            };
+            tried += 1;
+            let again = self.again(topics).await;
+            if again.is_some() {
+                return again;
+            }
+        }
+    }
+
+    /// What a child told, in the names that the client has; `None` for what it did not ask for.
+    fn told(&self, told: &Notice) -> Option<News> {
+        let view = self.snapshot.view(&self.call.endpoint);
+        let pairs = self.honoured.pairs();
+        match (told.method.as_str(), &self.honoured) {
+            (notice::RESOURCE_UPDATED, Topics::Uris(_)) => {
+                let named = |own: &str| {
+                    let pair = pairs.iter().find(|(_, honoured)| honoured == own);
+                    pair.map(|(shown, _)| shown.clone())
+                };
+                let shown = |own: &str| {
+                    named(own).or_else(|| self.snapshot.exposed(view?, self.place, own))
+                };
+                Some((notice::RESOURCE_UPDATED, rewrite::uri_member(&told.params, &shown)))
+            }
+            (notice::TASKS, Topics::Tasks(_)) => {
+                let id = task::id(&Members::read(&told.params).ok()?)?;
+                let (within, _) = pairs.iter().find(|(_, own)| childs_own(own) == id)?;
+                let mounted = self.snapshot.mounts.get(self.place)?;
+                let exposed = exposes(view?, mounted).then_some(mounted);
+                let told = state(&told.params, exposed);
+                Some((notice::TASKS, task::with_id(&told, within).ok()?))
+            }
+            _ => None,
+        }
+    }
+}
