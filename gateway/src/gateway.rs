@@ -16,7 +16,7 @@ use crate::call::{BoxServe, Dial, Endpoint, Principal};
 use crate::config::{self, Config, LinkConfig, MountConfig};
 use crate::connect::{
     self, Asking, HttpDial, HttpSettings, InProcessDial, Parking, StdioDial, StdioSettings,
-    UnixDial, UnixSettings, WebSocketDial,
+    TaskDial, UnixDial, UnixSettings, WebSocketDial,
 };
 use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, Reloader, report};
 use crate::listen::{self, Address, Bounds, Guard, Listener, Mcp, Sse};
@@ -429,7 +429,7 @@ fn dial(
             asking,
         })),
     };
-    Ok(shared(entry, dial))
+    Ok(shared(entry, TaskDial::around(name, dial)))
 }
 
 /// How the child of a mount may ask the clients that call it.

@@ -8,6 +8,9 @@ pub const ID: &str = "taskId";
 /// The member of a listen's filter that names the tasks whose news are wanted.
 pub const IDS: &str = "taskIds";
 
+/// The metadata of 2025-11-25 that says of a message or a result which task it belongs to.
+pub const RELATED: &str = "io.modelcontextprotocol/related-task";
+
 /// The longest id that a child may give, in bytes: with what the gateway adds it still fits into a
 /// header.
 const ID_BYTES_MAX: usize = 1024;

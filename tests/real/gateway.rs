@@ -14,6 +14,8 @@ use crate::programs::Program;
 /// What a mount is made of.
 pub(crate) enum Source {
     Command(Program),
+    /// A command, pinned to an era.
+    Pinned(Program, &'static str),
     Url(String),
     InProcess(&'static str),
     /// Compiled in, with options.
@@ -130,6 +132,9 @@ fn routing(fixture: &Fixture, mounts: &[(&str, Source)]) -> String {
             }
             Source::Url(url) => format!("url = {}\n", json!(url)),
             Source::Command(program) => command(program, fixture),
+            Source::Pinned(program, era) => {
+                format!("{}era = {}\n", command(program, fixture), json!(era))
+            }
         });
     }
     text

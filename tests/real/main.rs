@@ -18,6 +18,7 @@ mod loopback;
 mod first_discover;
 mod through;
 mod together;
+mod questions;
 mod conformance;
 #[cfg(target_os = "linux")]
 mod custody;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use protocol::capabilities::ServerCapabilities;
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
-use protocol::question::{Question, may_ask};
+use protocol::question::Question;
 use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
 
-use super::asking::{Asked, Asking, Channel, OpenCalls, declared};
+use super::asking::{Asked, Asking, Channel, OpenCalls, declared, may_ask};
 use super::audience::asked_uris;
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;

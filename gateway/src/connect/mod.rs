@@ -23,11 +23,13 @@ mod unix;
 mod in_process;
 mod http;
 mod websocket;
+mod tasks;
 #[cfg(test)]
 mod scripted;
 
 pub use self::asking::{Asking, Parking};
 pub use self::http::{HttpDial, HttpSettings, Transport};
+pub use self::tasks::TaskDial;
 pub use custody::{adopt_orphans, warden_if_asked};
 pub use in_process::InProcessDial;
 pub use pin::EraPin;

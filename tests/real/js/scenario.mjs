@@ -33,11 +33,18 @@ export function capabilities(plan) {
   return plan.answers ? { sampling: {}, elicitation: { form: {}, url: {} }, roots: {} } : {};
 }
 
+// A person who fills every form with the same, or one who says what was asked and opens all pages but one.
+function elicited(answers, params) {
+  if (!answers.says) return { action: 'accept', content: answers.elicit };
+  if (params.mode === 'url') return { action: params.url.endsWith('/no') ? 'decline' : 'accept' };
+  return { action: 'accept', content: { said: `said: ${params.message}` } };
+}
+
 // What a client answers when a server asks it; the same in every language.
 export function answers(plan) {
   return {
     roots: () => ({ roots: plan.answers.roots }),
-    elicit: () => ({ action: 'accept', content: plan.answers.elicit }),
+    elicit: (params) => elicited(plan.answers, params),
     sample: (params) => {
       const content = params.messages.at(-1).content;
       const text = (Array.isArray(content) ? content[0] : content).text;

@@ -18,7 +18,7 @@ const client = new Client({ name: 'real-ts1', version: '1.0.0' }, { capabilities
 if (plan.answers) {
   const answer = answers(plan);
   client.setRequestHandler(ListRootsRequestSchema, () => answer.roots());
-  client.setRequestHandler(ElicitRequestSchema, () => answer.elicit());
+  client.setRequestHandler(ElicitRequestSchema, (request) => answer.elicit(request.params));
   client.setRequestHandler(CreateMessageRequestSchema, (request) => answer.sample(request.params));
 }
 

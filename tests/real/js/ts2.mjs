@@ -13,7 +13,7 @@ const client = new Client(
 if (plan.answers) {
   const answer = answers(plan);
   client.setRequestHandler('roots/list', () => answer.roots());
-  client.setRequestHandler('elicitation/create', () => answer.elicit());
+  client.setRequestHandler('elicitation/create', (request) => answer.elicit(request.params));
   client.setRequestHandler('sampling/createMessage', (request) => answer.sample(request.params));
 }
 

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 import anyio
 import mcp_types as types
 from fastmcp import Client as FastClient
+from fastmcp.client.elicitation import ElicitResult
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from mcp.client.subscriptions import listen
 from mcp.shared.exceptions import MCPDeprecationWarning
 
-from scenario import environment, options, run, sampled
+from scenario import elicited, environment, options, run, sampled
 
 # Roots, sampling and subscriptions of the legacy era are asked for on purpose.
 warnings.simplefilter("ignore", MCPDeprecationWarning)
@@ -19,8 +20,9 @@ asked = options()
 answers = asked.plan.get("answers")
 
 
-async def on_elicit(_message, _kind, _params, _context):
-    return answers["elicit"]
+async def on_elicit(_message, _kind, params, _context):
+    action, content = elicited(answers, params)
+    return ElicitResult(action=action, content=content)
 
 
 async def on_sample(messages, _params, _context):

@@ -8,7 +8,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamablehttp_client
 from pydantic import AnyUrl
 
-from scenario import environment, options, run, sampled
+from scenario import elicited, environment, options, run, sampled
 
 asked = options()
 if asked.era != "legacy":
@@ -21,8 +21,9 @@ async def on_roots(_context):
     return types.ListRootsResult(roots=[types.Root(**root) for root in answers["roots"]])
 
 
-async def on_elicit(_context, _params):
-    return types.ElicitResult(action="accept", content=answers["elicit"])
+async def on_elicit(_context, params):
+    action, content = elicited(answers, params)
+    return types.ElicitResult(action=action, content=content)
 
 
 async def on_sample(_context, params):

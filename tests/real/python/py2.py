@@ -9,7 +9,7 @@ from mcp import Client as SdkClient
 from mcp import StdioServerParameters
 from mcp.shared.exceptions import MCPDeprecationWarning
 
-from scenario import environment, options, run, sampled
+from scenario import elicited, environment, options, run, sampled
 
 # Roots, sampling and subscriptions of the legacy era are asked for on purpose.
 warnings.simplefilter("ignore", MCPDeprecationWarning)
@@ -22,8 +22,9 @@ async def on_roots(_context):
     return types.ListRootsResult(roots=[types.Root(**root) for root in answers["roots"]])
 
 
-async def on_elicit(_context, _params):
-    return types.ElicitResult(action="accept", content=answers["elicit"])
+async def on_elicit(_context, params):
+    action, content = elicited(answers, params)
+    return types.ElicitResult(action=action, content=content)
 
 
 async def on_sample(_context, params):

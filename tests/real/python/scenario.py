@@ -37,6 +37,15 @@ def sampled(messages):
     return f"sampled: {block.text}"
 
 
+def elicited(answers, params):
+    """Action and content that a client answers to `elicitation/create`; the same in every language."""
+    if not answers.get("says"):
+        return "accept", answers["elicit"]
+    if params.mode == "url":
+        return ("decline" if params.url.endswith("/no") else "accept"), None
+    return "accept", {"said": f"said: {params.message}"}
+
+
 def data(model):
     """A typed result as the JSON it came from, as far as the SDK kept it."""
     return model.model_dump(by_alias=True, mode="json", exclude_none=True)

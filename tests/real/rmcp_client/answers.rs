@@ -74,10 +74,20 @@ impl ClientHandler for Answers {
 
     async fn create_elicitation(
         &self,
-        _request: ElicitRequestParams,
+        request: ElicitRequestParams,
         _context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        Ok(typed(json!({"action": "accept", "content": self.canned["elicit"]})))
+        let asked = json!(request);
+        let url = asked["url"].as_str();
+        Ok(typed(match (self.canned["says"].as_bool(), url) {
+            (Some(true), Some(url)) if url.ends_with("/no") => json!({"action": "decline"}),
+            (Some(true), Some(_)) => json!({"action": "accept"}),
+            (Some(true), None) => {
+                let said = format!("said: {}", asked["message"].as_str().unwrap_or_default());
+                json!({"action": "accept", "content": {"said": said}})
+            }
+            _ => json!({"action": "accept", "content": self.canned["elicit"]}),
+        }))
     }
 
     async fn on_progress(

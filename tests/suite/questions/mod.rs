@@ -68,7 +68,7 @@ const SAMPLE: &str = r#"{"messages":[],"maxTokens":7,"x-own":1.0}"#;
 const SAMPLE_WITH_TOOLS: &str = r#"{"messages":[],"maxTokens":7,"tools":[{"name":"x"}]}"#;
 
 /// A person and a model that say what they were asked.
-fn willing(method: &str, params: &str) -> String {
+pub(crate) fn willing(method: &str, params: &str) -> String {
     let said = protocol::json::quoted(&format!("{method} {params}"));
     match method {
         "elicitation/create" => format!(r#"{{"action":"accept","content":{{"said":{said}}}}}"#),

@@ -1,6 +1,7 @@
 //! Tasks: calls that are answered by a handle, for clients that know them and clients that do not.
 
 mod handles;
+mod bridges;
 
 use harness::client::{Able, Ask, modern};
 use harness::scripted::{Play, Script, Step, at};

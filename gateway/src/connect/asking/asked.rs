@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use protocol::json::Members;
 use protocol::question::{Question, for_child};
-use protocol::{ErrorObject, Raw, error};
+use protocol::{ErrorObject, Raw, error, task};
 
 /// What a child gets for an answer.
 type Answer = Result<Raw, ErrorObject>;
@@ -16,6 +17,8 @@ pub(in crate::connect) struct Asked {
     id: Raw,
     question: Question,
     params: Raw,
+    /// The task that it belongs to, as the child says.
+    task: Option<String>,
     answer: Option<Box<dyn FnOnce(Answer) + Send>>,
 }
 
@@ -27,8 +30,9 @@ impl Asked {
         params: &Raw,
         answer: impl FnOnce(Answer) + Send + 'static,
     ) -> Self {
+        let task = related(params);
         let params = for_child(question, params);
-        Self { id, question, params, answer: Some(Box::new(answer)) }
+        Self { id, question, params, task, answer: Some(Box::new(answer)) }
     }
 
     pub(super) fn question(&self) -> Question {
@@ -37,6 +41,10 @@ impl Asked {
 
     pub(super) fn params(&self) -> &Raw {
         &self.params
+    }
+
+    pub(super) fn task(&self) -> Option<&str> {
+        self.task.as_deref()
     }
 
     pub(super) fn is(&self, id: &str) -> bool {
@@ -59,6 +67,13 @@ impl Asked {
     pub(super) fn forget(mut self) {
         self.answer = None;
     }
+}
+
+/// The task in the metadata of a question.
+fn related(params: &Raw) -> Option<String> {
+    let members = Members::read(params).ok()?;
+    let meta = Members::read(members.get("_meta")?).ok()?;
+    task::id(&Members::read(meta.get(task::RELATED)?).ok()?)
 }
 
 impl Drop for Asked {

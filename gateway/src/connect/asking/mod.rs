@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use protocol::json::ObjectWriter;
 use protocol::question::Abilities;
-use protocol::{Raw, extension};
+use protocol::{Method, Raw, extension, question};
 
 pub(super) use asked::Asked;
 pub(super) use open_calls::{Channel, OpenCalls, Voice};
@@ -106,6 +106,12 @@ impl Rules {
         let roots = self.roots.as_ref()?;
         Some(ObjectWriter::new().raw("roots", roots).finish())
     }
+}
+
+/// Whether a child may ask in the middle of such a request: in a call, and in one for the result
+/// of a task, where it asks for the call that the task was.
+pub(super) fn may_ask(method: &Method) -> bool {
+    question::may_ask(method) || method.as_str() == "tasks/result"
 }
 
 /// What every legacy child is told that its client can do: all that can be passed on. A caller that

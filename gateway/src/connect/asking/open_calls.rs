@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::json;
+use protocol::json::{self, Members};
 use protocol::method::notice;
 use protocol::question::{Input, Question};
-use protocol::{Raw, error};
+use protocol::{Raw, error, task};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,8 @@ struct State {
 struct Open {
     /// The way to it; `None` for one that cannot be asked about.
     voice: Option<Voice>,
+    /// The task whose result it asks for.
+    task: Option<String>,
     /// Where its log messages go.
     back: Switch,
     client: Option<Client>,
@@ -189,6 +191,7 @@ impl OpenCalls {
         let caller = Arc::clone(&call.caller);
         let open = Open {
             voice: Some(voice.clone()),
+            task: task_of(&call),
             back: switch.clone(),
             client: client(&caller),
             sent,
@@ -209,7 +212,8 @@ impl OpenCalls {
     ) -> Result<T, Fault> {
         let turn = self.turn().await?;
         let (_, back) = Backchannel::switched(call.back.clone());
-        let open = Open { voice: None, back, client: client(&call.caller), sent, over: false };
+        let client = client(&call.caller);
+        let open = Open { voice: None, task: None, back, client, sent, over: false };
         let mut place = self.enter(open, turn);
         let outcome = serving.await;
         place.leave(true);
@@ -287,9 +291,14 @@ impl OpenCalls {
         }
     }
 
-    /// The child asks, and nothing says in which call: it is the only open one, or none.
+    /// The child asks: in the task that it names, or, where nothing says in which call, in the only
+    /// open one.
     pub(in crate::connect) fn ask(&self, asked: Asked, channel: Channel) {
-        match self.only(asked.question(), channel) {
+        let whose = match asked.task() {
+            Some(task) => self.of_task(task),
+            None => self.only(asked.question(), channel),
+        };
+        match whose {
             Ok(voice) => voice.ask(asked),
             Err(why) => self.refuse(asked, &why),
         }
@@ -298,6 +307,14 @@ impl OpenCalls {
     /// The child asks in a request that it may not ask in, or that is the gateway's own.
     pub(in crate::connect) fn ask_in_own(&self, asked: Asked) {
         self.refuse(asked, "nobody can be asked about this request");
+    }
+
+    /// The request for the result of this task, in which alone the task's questions are asked.
+    fn of_task(&self, task: &str) -> Result<Voice, String> {
+        let state = self.state();
+        let open = state.open.values().find(|open| open.task.as_deref() == Some(task));
+        let voice = open.and_then(|open| open.voice.clone());
+        voice.ok_or_else(|| "nobody waits for the result of the task that it names".to_owned())
     }
 
     /// The one call that a question without a word of its call can belong to, or why it is none.
@@ -374,4 +391,11 @@ impl OpenCalls {
 /// Which client a call is of, where it has a session or a connection of its own.
 fn client(caller: &Caller) -> Option<Client> {
     Some((caller.session?, caller.principal.clone()))
+}
+
+/// The task that a call asks for the result of.
+fn task_of(call: &Call) -> Option<String> {
+    // The other calls that may be asked about have no such member.
+    let asks_for = !protocol::question::may_ask(&call.method);
+    task::id(&Members::read(&call.params).ok().filter(|_| asks_for)?)
 }

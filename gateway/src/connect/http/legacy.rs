@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use protocol::envelope::{self, Message};
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
-use protocol::question::may_ask;
 use protocol::{Method, Raw, Version};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
@@ -22,7 +21,7 @@ use super::stream::{self, Stream};
 use super::subscriptions::{self, Subscriptions};
 use super::wanted::{Ended, Outcome, Wanted, messages};
 use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
-use crate::connect::asking::{Channel, OpenCalls, Voice};
+use crate::connect::asking::{Channel, OpenCalls, Voice, may_ask};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
 

@@ -147,13 +147,13 @@ async fn answers_that_are_none_say_what_is_wrong_with_them() {
         expect!["BadAnswer: docs sent no answer: the body has no response"],
     )
     .await;
-    let unknown: fn(&Asked) -> Act = |asked| result(asked, r#"{"resultType":"task"}"#);
+    let unknown: fn(&Asked) -> Act = |asked| result(asked, r#"{"resultType":"odd"}"#);
     check(
         "tools/call",
         unknown,
         expect![[r#"
-        BadAnswer: docs sent no answer: resultType: expected "complete" or
-        "input_required", found "task""#]],
+        BadAnswer: docs sent no answer: resultType: expected "complete",
+        "input_required" or "task", found "odd""#]],
     )
     .await;
     let gone: fn(&Asked) -> Act = |_| Act::Write(plain(404, "", "no such page"));
