@@ -164,7 +164,7 @@ mod tests {
 
     fn given(seal: &Seal) -> String {
         let created = r#"{"resultType":"task","taskId":"m/0/own","status":"working"}"#;
-        let reply = Reply { result: Raw::from_static(created), kind: ReplyKind::Task };
+        let reply = Reply::of(Raw::from_static(created), ReplyKind::Task);
         let asked = call(Method::ToolsCall, "{}");
         let reply = closed(seal, &asked, &Known::default(), reply).unwrap();
         task::id(&Members::read(&reply.result).unwrap()).unwrap()

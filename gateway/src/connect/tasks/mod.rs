@@ -155,7 +155,7 @@ impl Tasks {
         let Some(created) = experiment::created(&reply.result) else { return Ok(reply) };
         task::check_created(&created).map_err(|fault| self.bad(&fault.0))?;
         match knows(&call) {
-            true => Ok(Reply { result: created, kind: ReplyKind::Task }),
+            true => Ok(Reply::of(created, ReplyKind::Task)),
             false => self.wait(call, &created).await,
         }
     }

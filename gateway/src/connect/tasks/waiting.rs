@@ -155,7 +155,7 @@ impl Tasks {
         }
         let text = serde_json::to_string(waited).unwrap_or_default();
         asks.state = Some(Raw::of(&format!("{}{text}", self.mark)));
-        Ok(Some(Reply { result: asks.to_raw(), kind: ReplyKind::InputRequired }))
+        Ok(Some(Reply::of(asks.to_raw(), ReplyKind::InputRequired)))
     }
 
     /// Why the outcome of a task is not known: the call that made it was executed, so no fault may
