@@ -1,6 +1,7 @@
 //! PostgreSQL and Redis as Debian has them, on sockets in folders of their own, ended with a test.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::{Command as Once, Stdio};
 use std::time::Duration;
@@ -16,13 +17,21 @@ const WAIT_MAX: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(50);
 /// Looks at a server that ends with its test.
 const LOOKS_MAX: usize = 1_200;
+/// Of the servers with TLS: for `localhost`, by the authority in `data/keys/ca.pem`.
+const CERTIFICATE: &str = include_str!("data/keys/server.pem");
+const KEY: &str = include_str!("data/keys/server.key");
 /// Who runs PostgreSQL where the tests are root's: it refuses to be.
 const NOBODY: &str = "nobody";
+
+/// Free ports that are tried for a server: somebody else may be faster.
+const PORTS_MAX: usize = 20;
 
 /// A PostgreSQL server.
 pub(crate) struct Postgres {
     folder: TempDir,
     child: Option<Child>,
+    /// Where it listens besides its socket, encrypted.
+    port: Option<u16>,
 }
 
 impl Postgres {
@@ -37,7 +46,7 @@ impl Postgres {
             chown(folder.path(), Some(id("-u")), Some(id("-g")))
                 .expect("a folder for another user");
         }
-        let mut server = Self { folder, child: None };
+        let mut server = Self { folder, child: None, port: None };
         let data = server.data();
         let made = server
             .as_user("initdb")
@@ -53,6 +62,34 @@ impl Postgres {
         server
     }
 
+    /// One that also listens at a port of this machine, for encrypted connections alone.
+    pub(crate) async fn start_with_tls() -> Self {
+        let mut server = Self::start().await;
+        server.crash().await;
+        let owner = std::fs::metadata(server.folder.path()).expect("its folder");
+        for (name, text) in [("server.pem", CERTIFICATE), ("server.key", KEY)] {
+            let file = server.folder.path().join(name);
+            std::fs::write(&file, text).expect("a file for the server");
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("its rights");
+            chown(&file, Some(owner.uid()), Some(owner.gid())).expect("its owner");
+        }
+        let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+        std::fs::write(server.data().join("pg_hba.conf"), rules).expect("who may connect");
+        for _ in 0..PORTS_MAX {
+            server.port = Some(free_port());
+            if server.starts().await {
+                return server;
+            }
+        }
+        panic!("postgres finds no port: {}", server.log());
+    }
+
+    /// The URL of its only database at its port.
+    pub(crate) fn url_at_port(&self, host: &str, more: &str) -> String {
+        let port = self.port.expect("a server with a port");
+        format!("postgres://gateway@{host}:{port}/postgres{more}")
+    }
+
     /// The URL of its only database.
     pub(crate) fn url(&self) -> String {
         let folder = self.folder.path().display().to_string().replace('/', "%2F");
@@ -61,6 +98,11 @@ impl Postgres {
 
     /// Starts it, again, on the data it has.
     pub(crate) async fn restart(&mut self) {
+        assert!(self.starts().await, "postgres ended: {}", self.log());
+    }
+
+    /// Starts it; `false` when it ends instead.
+    async fn starts(&mut self) -> bool {
         let folder = self.folder.path().display().to_string();
         let log =
             std::fs::File::create(self.folder.path().join("log")).expect("a file for its log");
@@ -68,18 +110,30 @@ impl Postgres {
         command
             .arg("-D")
             .arg(self.data())
-            .args(["-c", "listen_addresses=", "-c", "fsync=off"])
-            .args(["-c", &format!("unix_socket_directories={folder}"), "-c", "max_connections=40"]);
+            .args(["-c", "fsync=off", "-c", "max_connections=40"])
+            .args(["-c", &format!("unix_socket_directories={folder}")]);
+        match self.port {
+            None => command.args(["-c", "listen_addresses="]),
+            Some(port) => command
+                .args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on"])
+                .args(["-c", &format!("port={port}")])
+                .args(["-c", &format!("ssl_cert_file={folder}/server.pem")])
+                .args(["-c", &format!("ssl_key_file={folder}/server.key")]),
+        };
         self.child =
             Some(command.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts"));
         let ready = async {
             while self.asked("SELECT 1").await.as_deref() != Some("1") {
                 let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-                assert!(ended.is_none(), "postgres ended: {}", self.log());
+                if ended.is_some() {
+                    return false;
+                }
                 sleep(LOOK).await;
             }
+            true
         };
-        assert!(timeout(WAIT_MAX, ready).await.is_ok(), "postgres does not start: {}", self.log());
+        let ready = timeout(WAIT_MAX, ready).await;
+        ready.unwrap_or_else(|_| panic!("postgres does not start: {}", self.log()))
     }
 
     /// Ends it at once, as a crash does; what runs in it is lost.
@@ -105,6 +159,8 @@ impl Postgres {
     async fn asked(&self, sql: &str) -> Option<String> {
         let mut psql = Command::new(program("psql"));
         psql.arg("--host").arg(self.folder.path());
+        // The socket is named by the port, also where nobody listens at one.
+        psql.env("PGPORT", self.port.unwrap_or(5432).to_string());
         psql.args(["--username=gateway", "--dbname=postgres", "-XAtq", "-c", sql]);
         let output =
             psql.stderr(Stdio::null()).kill_on_drop(true).output().await.expect("psql runs");
@@ -141,15 +197,33 @@ impl Postgres {
 pub(crate) struct Redis {
     folder: TempDir,
     child: Option<Child>,
+    /// Where it listens besides its socket, encrypted.
+    port: Option<u16>,
 }
 
 impl Redis {
     /// An empty server that accepts connections.
     pub(crate) async fn start() -> Self {
         let folder = TempDir::with_prefix("gateway-redis-").expect("a temporary folder");
-        let mut server = Self { folder, child: None };
+        let mut server = Self { folder, child: None, port: None };
         server.restart().await;
         server
+    }
+
+    /// One that also listens at a port of this machine, for encrypted connections alone.
+    pub(crate) async fn start_with_tls() -> Self {
+        let folder = TempDir::with_prefix("gateway-redis-").expect("a temporary folder");
+        for (name, text) in [("server.pem", CERTIFICATE), ("server.key", KEY)] {
+            std::fs::write(folder.path().join(name), text).expect("a file for the server");
+        }
+        let mut server = Self { folder, child: None, port: None };
+        for _ in 0..PORTS_MAX {
+            server.port = Some(free_port());
+            if server.starts().await {
+                return server;
+            }
+        }
+        panic!("redis-server finds no port");
     }
 
     /// The URL of its first database.
@@ -157,19 +231,41 @@ impl Redis {
         format!("redis+unix://{}", self.socket().display())
     }
 
+    /// The URL of its first database at its port.
+    pub(crate) fn url_at_port(&self, host: &str) -> String {
+        format!("rediss://{host}:{}", self.port.expect("a server with a port"))
+    }
+
     /// Starts it, again, with nothing in it.
     pub(crate) async fn restart(&mut self) {
+        assert!(self.starts().await, "redis-server ended");
+    }
+
+    /// Starts it; `false` when it ends instead.
+    async fn starts(&mut self) -> bool {
         let mut command = Command::new(program("redis-server"));
         command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]);
         command.arg(self.socket()).arg("--dir").arg(self.folder.path());
+        if let Some(port) = self.port {
+            let file = |name: &str| self.folder.path().join(name);
+            command.args(["--bind", "127.0.0.1", "--tls-auth-clients", "no"]);
+            command.args(["--tls-port", &port.to_string()]);
+            command.arg("--tls-cert-file").arg(file("server.pem"));
+            command.arg("--tls-key-file").arg(file("server.key"));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         self.child = Some(command.spawn().expect("redis-server starts"));
         let ready = async {
             while self.asked(&["PING"]).await.as_deref() != Some("PONG") {
+                let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+                if ended.is_some() {
+                    return false;
+                }
                 sleep(LOOK).await;
             }
+            true
         };
-        assert!(timeout(WAIT_MAX, ready).await.is_ok(), "redis-server does not start");
+        timeout(WAIT_MAX, ready).await.expect("redis-server starts in time")
     }
 
     /// Ends it at once.
@@ -193,6 +289,12 @@ impl Redis {
     fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
     }
+}
+
+/// A port that nobody listens at just now.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
 }
 
 /// Signals a server and waits for its end.

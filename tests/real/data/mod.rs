@@ -3,6 +3,7 @@
 mod client;
 mod postgres;
 mod redis;
+mod tls;
 
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@ mod engine;
 mod pool;
 mod sqlite;
 mod sqlite_values;
+mod tls;
 mod postgres;
 mod postgres_values;
 mod store;
@@ -70,7 +71,7 @@ impl Data {
             });
         };
         let engine = options.engine(folder)?;
-        let store = options.store(Arc::new(tell))?;
+        let store = options.store(Arc::new(tell), folder)?;
         let (is_writable, is_per_caller) = (options.is_writable(), options.is_per_caller());
         Ok(Self { engine, store, changes, is_writable, is_per_caller })
     }

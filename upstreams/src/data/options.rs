@@ -1,6 +1,6 @@
 //! What `[mounts.<name>.options]` may say to `data`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -14,6 +14,7 @@ use super::postgres::Postgres;
 use super::redis::Redis;
 use super::sqlite::Sqlite;
 use super::store::{Store, Tell};
+use super::tls::Tls;
 use super::trouble::Trouble;
 use crate::wrong_option;
 
@@ -27,6 +28,8 @@ pub(crate) struct DataOptions {
     url: Option<String>,
     /// Whether there is a tool that changes data.
     writable: bool,
+    /// A PEM file with the authorities that are trusted where TLS is used; the public ones without.
+    tls_ca: Option<PathBuf>,
     /// Connections to the database at a time; 4 unless given.
     #[schemars(range(min = 1, max = 64))]
     pool_size: Option<usize>,
@@ -97,7 +100,10 @@ impl DataOptions {
             return Ok(Engine::Sqlite(sqlite));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Postgres::new(url, self.writable, bounds).map(Engine::Postgres).map_err(wrong);
+            let ca = self.tls_ca.as_ref().map(|file| folder.join(file));
+            let tls = Tls::new(ca.as_deref()).map_err(|text| vec![wrong_option("tls_ca", text)])?;
+            let postgres = Postgres::new(url, self.writable, bounds, tls).map_err(wrong)?;
+            return Ok(Engine::Postgres(postgres));
         }
         // Not the URL itself, which may have a password in it.
         let expected = "sqlite:FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
@@ -108,12 +114,17 @@ impl DataOptions {
     ///
     /// # Errors
     /// When the URL is none of Redis.
-    pub(super) fn store(&self, tell: Tell) -> Result<Store, Vec<Violation>> {
+    pub(super) fn store(&self, tell: Tell, folder: &Path) -> Result<Store, Vec<Violation>> {
         let Some(url) = &self.redis else {
             return Ok(Store::Memory(Memory::new(tell)));
         };
         let prefix = self.redis_prefix.as_deref().unwrap_or("gateway:");
-        let redis = Redis::new(url, prefix, self.redis_configure, self.bounds()?, tell);
+        let read = |file: &PathBuf| {
+            let unread = |fault| vec![wrong_option("tls_ca", format!("a PEM file ({fault})"))];
+            std::fs::read(folder.join(file)).map_err(unread)
+        };
+        let ca = self.tls_ca.as_ref().map(read).transpose()?;
+        let redis = Redis::new((url, ca), prefix, self.redis_configure, self.bounds()?, tell);
         redis
             .map(|redis| Store::Redis(Box::new(redis)))
             .map_err(|trouble| vec![wrong_option("redis", trouble.text)])

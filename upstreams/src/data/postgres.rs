@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Config, Row};
 
 use super::engine::{Bounds, TABLES_MAX};
 use super::pool::Leasing;
 use super::postgres_values::{Cell, Param, is_known, said};
 use super::rows::{Column, Filling, Page, Statement, Table, Window};
+use super::tls::Tls;
 use super::trouble::{Code, Trouble};
 
 /// For the server to take note that a statement, or a connection, is not wanted any more.
@@ -56,6 +57,7 @@ pub(super) struct Postgres {
     is_writable: bool,
     /// Where it is, without user and password.
     place: String,
+    tls: Tls,
     statements: AtomicU64,
     cancelled: AtomicU64,
     /// Connections that are being ended, one task each, at most as many as the pool has.
@@ -70,20 +72,33 @@ impl Postgres {
     ///
     /// # Errors
     /// When the URL is none of PostgreSQL's, or asks for what this version lacks.
-    pub(super) fn new(url: &str, is_writable: bool, bounds: Bounds) -> Result<Self, Trouble> {
+    pub(super) fn new(
+        url: &str,
+        is_writable: bool,
+        bounds: Bounds,
+        tls: Tls,
+    ) -> Result<Self, Trouble> {
+        // The name is always checked, so that both words mean the same here.
+        let url = url.replacen("sslmode=verify-full", "sslmode=require", 1);
         let mut config: Config = url.parse().map_err(|_| {
-            let text = "expected postgres://user@host:port/database, came something else";
+            let text = "expected postgres://user@host:port/database, with \
+                        ?sslmode=disable|require|verify-full, came something else";
             Trouble::new(Code::Validation, text)
         })?;
         config.connect_timeout(bounds.connect_wait).application_name("gateway");
+        if config.get_ssl_mode() != SslMode::Require {
+            // What is encrypted only if the other side likes protects from nobody.
+            config.ssl_mode(SslMode::Disable);
+        }
         let place = place_of(&config);
-        let dialer = Dialer { config, place: place.clone() };
+        let dialer = Dialer { config, place: place.clone(), tls: tls.clone() };
         let pool = Leasing::new(dialer, bounds.pool_size, bounds.clone())?;
         Ok(Self {
             pool,
             bounds,
             is_writable,
             place,
+            tls,
             statements: AtomicU64::default(),
             cancelled: AtomicU64::default(),
             ending: Mutex::default(),
@@ -219,9 +234,10 @@ impl Postgres {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
         while ending.try_join_next().is_some() {}
+        let tls = self.tls.clone();
         let farewell = async move {
             let saying = async {
-                leased.client.cancel_token().cancel_query(NoTls).await?;
+                leased.client.cancel_token().cancel_query(tls).await?;
                 leased.client.batch_execute("ROLLBACK").await
             };
             if !matches!(timeout(FAREWELL_MAX, saying).await, Ok(Ok(()))) {
@@ -358,6 +374,7 @@ fn not_reading() -> Trouble {
 struct Dialer {
     config: Config,
     place: String,
+    tls: Tls,
 }
 
 /// A connection, whose task ends soon after it is dropped.
@@ -371,7 +388,7 @@ impl Manager for Dialer {
     type Error = Trouble;
 
     async fn create(&self) -> Result<Dialled, Trouble> {
-        let connected = self.config.connect(NoTls).await;
+        let connected = self.config.connect(self.tls.clone()).await;
         let (client, mut connection) = connected.map_err(|error| {
             let trouble = said(&error);
             let text = format!("no connection to the database: {}", trouble.text);

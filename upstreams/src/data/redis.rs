@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use redis::TlsCertificates;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use super::engine::Bounds;
 use super::keyspace::{Keyspace, Watching};
 use super::store::{Entry, KEYS_SEEN_MAX, Tell, Touched, VALUE_BYTES_MAX, too_many_keys};
+use super::tls::Tls;
 use super::trouble::{Code, Trouble};
 
 /// Attempts to connect before a call is told that nobody is there.
@@ -45,13 +47,21 @@ impl Redis {
     /// # Errors
     /// When the URL is none of Redis, or asks for what this version lacks.
     pub(super) fn new(
-        url: &str,
+        (url, ca): (&str, Option<Vec<u8>>),
         prefix: &str,
         configures: bool,
         bounds: Bounds,
         tell: Tell,
     ) -> Result<Self, Trouble> {
-        let client = Client::open(url).map_err(|error| {
+        let opened = match url.starts_with("rediss://") {
+            true => {
+                Tls::provide();
+                let trusted = TlsCertificates { client_tls: None, root_cert: ca };
+                Client::build_with_tls(url, trusted)
+            }
+            false => Client::open(url),
+        };
+        let client = opened.map_err(|error| {
             // Never the URL itself, which may have a password in it.
             let text = format!("expected redis://host:port/database, came something else: {error}");
             Trouble::new(Code::Validation, text)
