@@ -232,7 +232,8 @@ table! {
     BYTES_IN_FLIGHT_MAX = "bytes_in_flight_max", Kind::Bytes(KIB, 64 * GIB), "\"256MiB\"",
         "of the params of all calls to this child at a time";
     ANSWER_BYTES_MAX = "answer_bytes_max", Kind::Bytes(KIB, 64 * GIB), "\"256MiB\"",
-        "of its answers that those who called have not taken yet; more calls are refused until then";
+        "of its answers that those who called have not taken yet; more calls are refused until \
+         then";
     RETRIES = "retries", Kind::Count(0, 20), "2",
         "a call that did nothing for certain, or does no harm twice, is sent again so often";
     RETRIES_PERCENT = "retries_percent", Kind::Count(0, 100), "20",

@@ -69,8 +69,8 @@ pub struct MountConfig {
     pub queue_wait: Duration,
     /// Bytes of the params of all calls at a time. Default 256 MiB, from 1 KiB to 64 GiB.
     pub bytes_in_flight_max: usize,
-    /// Bytes of its answers that those who called have not taken yet. Default 256 MiB, from 1 KiB to
-    /// 64 GiB.
+    /// Bytes of its answers that those who called have not taken yet. Default 256 MiB, from 1 KiB
+    /// to 64 GiB.
     pub answer_bytes_max: usize,
     /// How often a call is sent again that did nothing for certain, or does no harm twice.
     /// Default 2, from 0 to 20.

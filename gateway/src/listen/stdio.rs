@@ -27,8 +27,8 @@ pub struct Ending {
     pub drain_wait: Duration,
 }
 
-/// Serves the one client of this arrival on `input` and `output` until the input ends or as `ending`
-/// says; then what is still under way after a moment is cancelled (check 78).
+/// Serves the one client of this arrival on `input` and `output` until the input ends or as
+/// `ending` says; then what is still under way after a moment is cancelled (check 78).
 pub async fn serve_stdio(
     front: Arc<Front>,
     arrival: Arrival,
