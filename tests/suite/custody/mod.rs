@@ -7,6 +7,7 @@ mod drain;
 mod kept;
 mod idle;
 mod reload;
+mod retired;
 
 use std::path::{Path, PathBuf};
 

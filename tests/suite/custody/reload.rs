@@ -17,13 +17,13 @@ use super::moody::{Moody, tools};
 const DRAIN: (&str, &str) = ("gateway.limits.drain", "60s");
 
 /// A gateway whose file a test writes anew.
-struct Reloaded {
+pub(super) struct Reloaded {
     file: PathBuf,
-    running: Running,
+    pub(super) running: Running,
 }
 
 impl Reloaded {
-    async fn start(moody: &Moody, text: &str) -> Self {
+    pub(super) async fn start(moody: &Moody, text: &str) -> Self {
         let file = moody.path().join("routing.toml");
         std::fs::write(&file, text).expect("a file");
         let running = start(text.to_owned().leak(), &[DRAIN], &Children::new()).await;
@@ -42,12 +42,12 @@ impl Reloaded {
         Self { file, running }
     }
 
-    async fn with(&self, text: &str) -> Outcome {
+    pub(super) async fn with(&self, text: &str) -> Outcome {
         std::fs::write(&self.file, text).expect("a file");
         self.running.gateway().reload().await
     }
 
-    fn http(&self) -> Http {
+    pub(super) fn http(&self) -> Http {
         self.running.http()
     }
 
@@ -61,7 +61,7 @@ async fn until_tools(http: &Http, expected: &[&str]) {
     until(&format!("the tools {expected:?}"), is).await;
 }
 
-fn planned(outcome: &Outcome) -> String {
+pub(super) fn planned(outcome: &Outcome) -> String {
     let plan = outcome.plan.as_ref();
     plan.map_or_else(|| outcome.problems.join("; "), ToString::to_string)
 }

@@ -138,7 +138,11 @@ impl Fan {
         };
         let honoured = uris.into_iter().filter(|uri| honoured.contains(uri)).collect();
         if listening.acknowledge(honoured) {
-            listening.over().await;
+            tokio::select! {
+                () = listening.over() => {}
+                // Whoever still listens asks the connection that comes after this one.
+                () = self.stop.cancelled() => {}
+            }
         }
         Ok(Reply::complete(Raw::default()))
     }
