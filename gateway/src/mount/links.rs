@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use protocol::{Method, task};
+use protocol::{Method, Raw, task};
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::call::{About, Call, Dial, Event, Fault, Future, Kind, Link, List, Principal, Reply};
+use crate::call::{
+    About, Call, Dial, Event, Fault, Future, Kind, Link, List, Principal, Reply, Turn,
+};
 
 /// Who shares a connection to a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,14 @@ impl Dial for SharedDial {
 
     fn last_words(&self) -> Vec<String> {
         self.dial.last_words()
+    }
+
+    fn turn(&self) -> Future<'_, Turn> {
+        self.dial.turn()
+    }
+
+    fn figures(&self) -> Option<Raw> {
+        self.dial.figures()
     }
 }
 
@@ -161,7 +171,11 @@ impl Links {
         for own in gone {
             close(own).await;
         }
-        let dialling = || self.dial.dial(self.events.clone());
+        let dialling = || async {
+            // Held while it is dialled: a link of its own is dear too.
+            let _turn = self.dial.turn().await;
+            self.dial.dial(self.events.clone()).await
+        };
         let link = using.0.link.get_or_try_init(dialling).await?;
         Ok((Arc::clone(link), using))
     }
@@ -266,5 +280,54 @@ impl Link for Links {
             join_all(own.into_iter().map(close)).await;
             self.first.close().await;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use protocol::Raw;
+    use tokio::sync::{Semaphore, mpsc};
+
+    use super::{Share, SharedDial};
+    use crate::call::{Dial, Event, Fault, Future, Link, Turn};
+
+    /// Takes turns, and is never reached.
+    struct Dear(Arc<Semaphore>);
+
+    impl Dial for Dear {
+        fn dial(&self, _: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+            Box::pin(std::future::ready(Err(Fault::invalid("not there"))))
+        }
+
+        fn turn(&self) -> Future<'_, Turn> {
+            Box::pin(Turn::at(&self.0))
+        }
+
+        fn address(&self) -> String {
+            String::new()
+        }
+
+        fn last_words(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn figures(&self) -> Option<Raw> {
+            Some(Raw::default())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_is_shared_out_takes_turns_and_tells_figures_as_before() {
+        let dear = Arc::new(Dear(Arc::new(Semaphore::new(1))));
+        let dial = SharedDial::around(dear, Share::Session, 4, Duration::from_secs(60));
+        let first = dial.turn().await;
+        assert!(dial.turn().now_or_never().is_none(), "one at a time");
+        drop(first);
+        assert!(dial.turn().now_or_never().is_some());
+        assert!(dial.figures().is_some());
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::exchange::{Exchange, Tasks};
 use super::head::{Arrival, Head};
 use super::live::Live;
-use super::sessions::{Session, Sessions};
+use super::sessions::{Session, Sessions, Unfound};
 use super::{Seal, Stream};
 use crate::call::BoxServe;
 
@@ -183,7 +183,11 @@ impl Front {
             return Err((400, ErrorObject::new(error::INVALID_REQUEST, text)));
         }
         let found = self.sessions.find(id, &arrival.principal, &arrival.grant, &arrival.endpoint);
-        let (session, live) = found.ok_or_else(|| {
+        let (session, live) = found.map_err(|unfound| {
+            if unfound == Unfound::Full {
+                let text = "as many sessions as may be (sessions_max) are in use: try again later";
+                return (429, ErrorObject::new(error::INTERNAL_ERROR, text));
+            }
             let text = "no such session: it ended, is too old, or was never given out here; \
                         send `initialize` without Mcp-Session-Id";
             (404, ErrorObject::new(error::INVALID_REQUEST, text))
@@ -251,7 +255,7 @@ impl Front {
         match &head.last_event {
             Some(id) => self.resume(&held, id),
             None => {
-                self.listen_to_lists(&held, false);
+                self.listen_to_lists(&held, held.live.take_missed());
                 Ok(Opened::Standing(Stream::take_over(&held, None)))
             }
         }

@@ -1,11 +1,14 @@
 //! What one session or connection holds in memory: requests in flight, log level, standing stream.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use protocol::json::ObjectWriter;
+use protocol::method::notice;
+use protocol::{Raw, envelope};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +18,7 @@ use super::asking::Answer;
 use super::replay::Replays;
 
 /// Messages outside any request that may wait while a session's stream is not being read.
-const STANDING_QUEUED_MAX: usize = 256;
+pub(super) const STANDING_QUEUED_MAX: usize = 256;
 /// Resources one session may subscribe to.
 pub(super) const SUBSCRIPTIONS_MAX: usize = 1000;
 /// Questions that one client may leave unanswered.
@@ -40,6 +43,12 @@ pub(super) struct Live {
     pub(super) lists: std::sync::Mutex<Option<AbortOnDropHandle<()>>>,
     /// What its streams said.
     pub(super) replays: Arc<Replays>,
+    /// Lists whose changes it is told of.
+    lists_told: std::sync::Mutex<Vec<&'static str>>,
+    /// Whether something that it should have been told was lost.
+    missed: AtomicBool,
+    /// What tells it from other connections, where no session id does.
+    pub(super) number: u64,
     used: std::sync::Mutex<Instant>,
 }
 
@@ -69,6 +78,9 @@ impl Live {
             reader: std::sync::Mutex::new(CancellationToken::new()),
             lists: std::sync::Mutex::new(None),
             replays,
+            lists_told: std::sync::Mutex::default(),
+            missed: AtomicBool::new(false),
+            number: rand::random(),
             used: std::sync::Mutex::new(Instant::now()),
         })
     }
@@ -133,9 +145,44 @@ impl Live {
         }
     }
 
-    /// Queues a message for the session's standing stream; lost when the queue is full.
-    pub(super) fn tell(&self, message: Bytes) -> bool {
-        self.standing.try_send(message).is_ok()
+    /// Queues a message for the session's standing stream. What finds no room is made good for by
+    /// [`Self::all_changed`].
+    pub(super) fn tell(&self, message: Bytes) {
+        if self.standing.try_send(message).is_err() {
+            self.has_missed();
+        }
+    }
+
+    /// Something that the session should have been told is lost.
+    pub(super) fn has_missed(&self) {
+        self.missed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something was lost since this was asked last.
+    pub(super) fn take_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
+    }
+
+    /// From now on it is told of changes of these lists, by the notifications of that.
+    pub(super) fn hears_of(&self, lists: Vec<&'static str>) {
+        *self.lists_told.lock().unwrap_or_else(PoisonError::into_inner) = lists;
+    }
+
+    /// What says that everything which the session listens to may have changed.
+    pub(super) fn all_changed(&self) -> Vec<Bytes> {
+        let lists = self.lists_told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let lists = lists.into_iter().map(|method| envelope::notification(method, &Raw::default()));
+        let updated = self.subscriptions.iter().map(|one| {
+            let params = ObjectWriter::new().string("uri", one.key()).finish();
+            envelope::notification(notice::RESOURCE_UPDATED, &params)
+        });
+        lists.chain(updated).collect()
+    }
+
+    /// Whether something is under way, asked, or read.
+    pub(super) fn is_busy(&self) -> bool {
+        let read = self.standing_out.try_lock().is_err();
+        read || !self.in_flight.is_empty() || !self.asked.is_empty()
     }
 
     /// Ends the stream that reads now and returns the token of the one that takes over.
@@ -152,7 +199,7 @@ impl Live {
 
     /// When the session was last used; now, while something is in flight or a stream is open.
     pub(super) fn used(&self) -> Instant {
-        if !self.in_flight.is_empty() || self.standing_out.try_lock().is_err() {
+        if self.is_busy() {
             self.touch();
         }
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)

@@ -53,7 +53,8 @@ impl Front {
             subscription: listen.then(|| id.clone()),
             ..NoticeShape::default()
         };
-        let call = call_of(arrival, meta, method.clone(), params, back);
+        let session = live.map(|live| live.number);
+        let call = call_of(arrival, meta, session, (method.clone(), params, back));
         let (call, known) = match task_ids::opened(&self.seal, call) {
             Ok(opened) => opened,
             Err(fault) => return refuse(fault),
@@ -106,14 +107,19 @@ impl Front {
 }
 
 /// A request as a call.
-fn call_of(arrival: &Arrival, meta: Meta, method: Method, params: Raw, back: Backchannel) -> Call {
+fn call_of(
+    arrival: &Arrival,
+    meta: Meta,
+    session: Option<u64>,
+    (method, params, back): (Method, Raw, Backchannel),
+) -> Call {
     let said = meta.client_capabilities.unwrap_or_default();
     let caller = Caller {
         principal: arrival.principal.clone(),
         grant: Arc::clone(&arrival.grant),
         capabilities: extension::relayed(&said, &extension::UNDERSTOOD),
         client_info: meta.client_info,
-        session: None,
+        session,
     };
     Call {
         endpoint: arrival.endpoint.clone(),

@@ -35,14 +35,8 @@ impl Front {
             return bad("Last-Event-ID: this session was never given such an event");
         };
         if place.standing {
-            let missed = replays.standing_is_lost_after(place);
+            let missed = held.live.take_missed() | replays.standing_is_lost_after(place);
             self.listen_to_lists(held, missed);
-            if missed {
-                for uri in held.live.subscriptions.iter().map(|one| one.key().clone()) {
-                    let params = ObjectWriter::new().string("uri", &uri).finish();
-                    held.live.tell(envelope::notification(notice::RESOURCE_UPDATED, &params));
-                }
-            }
             return Ok(Opened::Standing(Stream::take_over(held, Some(place))));
         }
         Ok(Opened::Answer(match replays.rest(place) {

@@ -28,10 +28,16 @@ pub(super) async fn serve(
     let mut pause = AGAIN_WAIT;
     // A call that only wants to be asked again is waited for as long as a client is.
     let mut until = Instant::now() + asker.wait();
-    for _round in 0..=rounds_max {
+    let mut rounds = 0;
+    loop {
         let reply = serve.serve_boxed(call.clone()).await?;
         if reply.kind != ReplyKind::InputRequired {
             return Ok(reply);
+        }
+        rounds += 1;
+        if rounds > rounds_max {
+            let asked = format!("asked {rounds_max} times in one call (rounds_max) and asks on");
+            return Err(given_up(&asked));
         }
         let asks = read(&reply)?;
         check(&asks, able)?;
@@ -63,8 +69,6 @@ pub(super) async fn serve(
         }
         call.params = input.put(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
     }
-    let asked = format!("asked {rounds_max} times in one call (rounds_max) and has no result yet");
-    Err(given_up(&asked))
 }
 
 fn given_up(why: &str) -> Fault {

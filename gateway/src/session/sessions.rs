@@ -21,6 +21,8 @@ const PURPOSE: &str = "session";
 const STATE_BYTES_MAX: usize = 4096;
 /// The longest id that is looked at, in bytes: more than any that is given out.
 const ID_BYTES_MAX: usize = 4 * STATE_BYTES_MAX;
+/// A session whose memory is made so many seconds after its handshake may have missed something.
+const FRESH_SECS: u64 = 5;
 /// Ended ids that are remembered.
 const ENDED_MAX: usize = 100_000;
 
@@ -61,6 +63,15 @@ impl Ended {
             self.order.push_back(nonce);
         }
     }
+}
+
+/// Why there is no session behind an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfound {
+    /// It is forged, foreign, ended or too old: all of them are 404 to the client.
+    Unknown,
+    /// Its id is good, and all that can be in memory is in use.
+    Full,
 }
 
 /// The sessions of one gateway.
@@ -116,16 +127,31 @@ impl Sessions {
         self.seal.close(PURPOSE, &text)
     }
 
-    /// The session behind an id, for this principal at this endpoint; `None` for one that is
-    /// forged, foreign, ended or too old: all of them are 404 to the client.
+    /// The session behind an id, for this principal at this endpoint.
+    ///
+    /// # Errors
+    /// [`Unfound`].
     pub(super) fn find(
         &self,
         id: &str,
         principal: &Principal,
         grant: &Arc<Grant>,
         endpoint: &Endpoint,
-    ) -> Option<(Session, Arc<Live>)> {
-        let sealed: Sealed =
+    ) -> Result<(Session, Arc<Live>), Unfound> {
+        let (session, sealed) =
+            self.read(id, principal, grant, endpoint).ok_or(Unfound::Unknown)?;
+        let live = self.live(sealed.nonce, sealed.issued).ok_or(Unfound::Full)?;
+        Ok((session, live))
+    }
+
+    fn read(
+        &self,
+        id: &str,
+        principal: &Principal,
+        grant: &Arc<Grant>,
+        endpoint: &Endpoint,
+    ) -> Option<(Session, Sealed)> {
+        let mut sealed: Sealed =
             serde_json::from_str(&self.seal.open(PURPOSE, id.trim(), ID_BYTES_MAX)?).ok()?;
         let fresh = unix_seconds().saturating_sub(sealed.issued) <= self.age_max.as_secs();
         let here = match endpoint {
@@ -141,8 +167,8 @@ impl Sessions {
         let caller = Caller {
             principal: principal.clone(),
             grant: Arc::clone(grant),
-            capabilities: raw(sealed.capabilities)?,
-            client_info: sealed.client.and_then(raw),
+            capabilities: raw(std::mem::take(&mut sealed.capabilities))?,
+            client_info: sealed.client.take().and_then(raw),
             session: Some(sealed.nonce),
         };
         let session = Session {
@@ -150,35 +176,47 @@ impl Sessions {
             caller: Arc::new(caller),
             endpoint: endpoint.clone(),
         };
-        Some((session, self.live(sealed.nonce)))
+        Some((session, sealed))
     }
 
     /// What is in memory of a session; made anew when it is not there (a restart, a long pause).
-    fn live(&self, nonce: u64) -> Arc<Live> {
+    /// `None` when there is no room for it.
+    fn live(&self, nonce: u64, issued: u64) -> Option<Arc<Live>> {
         let known = self.live.get(&nonce).map(|live| Arc::clone(&live));
         if let Some(live) = known {
             live.touch();
-            return live;
+            return Some(live);
         }
-        if self.live.len() >= self.max {
-            self.make_room();
+        if self.live.len() >= self.max && !self.make_room() {
+            return None;
         }
-        let new = || Live::new(Replays::new(nonce, self.replay));
+        let new = || {
+            let live = Live::new(Replays::new(nonce, self.replay));
+            if unix_seconds().saturating_sub(issued) > FRESH_SECS {
+                live.has_missed();
+            }
+            live
+        };
         let live = self.live.entry(nonce).or_insert_with(new);
-        Arc::clone(&live)
+        Some(Arc::clone(&live))
     }
 
     /// Forgets what is in memory of idle sessions, and where none is idle long enough, of the one
-    /// that was not used for longest: it loses its subscriptions and keeps its id.
-    fn make_room(&self) {
+    /// that was not used for longest: it loses its subscriptions and keeps its id. One that is in
+    /// use is not forgotten; whether there is room.
+    fn make_room(&self) -> bool {
         self.reap();
         if self.live.len() < self.max {
-            return;
+            return true;
         }
-        let oldest = self.live.iter().map(|live| (live.used(), *live.key())).min();
-        if let Some((_, live)) = oldest.and_then(|(_, nonce)| self.live.remove(&nonce)) {
+        let idle = self.live.iter().filter(|live| !live.is_busy());
+        let oldest = idle.map(|live| (live.used(), *live.key())).min();
+        let gone =
+            oldest.and_then(|(_, nonce)| self.live.remove_if(&nonce, |_, live| !live.is_busy()));
+        if let Some((_, live)) = &gone {
             live.end_streams();
         }
+        gone.is_some()
     }
 
     /// Ends a session; its id is refused from now on.
@@ -251,12 +289,17 @@ mod tests {
             |id: &str| sessions.find(id, &Principal::gateway(), &Arc::default(), &Endpoint::Merged);
         for id in &ids {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(find(id).is_some());
+            assert!(find(id).is_ok());
             assert!(sessions.len() <= 2);
         }
-        assert!(ids.iter().all(|id| find(id).is_some()));
+        assert!(ids.iter().all(|id| find(id).is_ok()));
         sessions.end(&ids[2]);
-        assert!(find(&ids[2]).is_none(), "an ended id is refused");
+        assert_eq!(find(&ids[2]).err(), Some(Unfound::Unknown), "an ended id is refused");
+        let [first, second] = [&ids[0], &ids[1]].map(|id| find(id).unwrap().1);
+        let _calls = (first.enter("1").unwrap(), second.enter("1").unwrap());
+        let other = sessions.mint(&session).unwrap();
+        assert_eq!(find(&other).err(), Some(Unfound::Full), "nobody in use is forgotten");
+        assert!(Arc::ptr_eq(&find(&ids[0]).unwrap().1, &first));
     }
 
     #[tokio::test]
@@ -270,13 +313,13 @@ mod tests {
         let id = sessions.mint(&session).unwrap();
         let other = Endpoint::Mount("files".into());
         assert!(
-            sessions.find(&id, &Principal::gateway(), &Arc::default(), &Endpoint::Merged).is_some()
+            sessions.find(&id, &Principal::gateway(), &Arc::default(), &Endpoint::Merged).is_ok()
         );
         assert!(
             sessions
                 .find(&id, &Principal::anonymous(), &Arc::default(), &Endpoint::Merged)
-                .is_none()
+                .is_err()
         );
-        assert!(sessions.find(&id, &Principal::gateway(), &Arc::default(), &other).is_none());
+        assert!(sessions.find(&id, &Principal::gateway(), &Arc::default(), &other).is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
 use protocol::{Method, Raw, envelope, meta, method::notice};
-use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -75,10 +75,22 @@ impl Stream {
             return Some(event);
         }
         let body = self.queue.as_mut()?.recv().await?;
-        Some(match self.kept {
+        let event = self.said(body);
+        // Behind all that found room.
+        let drained = self.queue.as_ref().is_some_and(|queue| queue.is_empty());
+        if drained && self.live.take_missed() {
+            let changed = self.live.all_changed();
+            let events: Vec<Event> = changed.into_iter().map(|body| self.said(body)).collect();
+            self.first.extend(events);
+        }
+        Some(event)
+    }
+
+    fn said(&self, body: Bytes) -> Event {
+        match self.kept {
             true => self.live.replays.stand(body),
             false => Event { id: None, body: Some(body) },
-        })
+        }
     }
 }
 
@@ -121,11 +133,19 @@ impl Front {
                 format!("this session has {SUBSCRIPTIONS_MAX} subscriptions, which is the limit"),
             ));
         }
+        let Ok(place) = Arc::clone(&self.listens).try_acquire_owned() else {
+            let max = self.settings.listens_max;
+            let text = format!(
+                "{max} streams of notifications are open, which is the limit (listens_max); try \
+                 again later"
+            );
+            return Err(Fault::new(Kind::Limited { retry_after: None }, text));
+        };
         let wanted = Raw::of(&[uri.as_ref()]);
         let filter = ObjectWriter::new().raw("resourceSubscriptions", &wanted).finish();
         let filter = ObjectWriter::new().raw("notifications", &filter).finish();
         let (confirmed, confirmation) = oneshot::channel();
-        let task = self.listen_for(held, filter, Some(confirmed), false);
+        let task = self.listen_for(held, filter, Some((confirmed, place)), false);
         match timeout(SUBSCRIBE_WAIT, confirmation).await {
             Ok(Ok(true)) => {
                 held.live.subscriptions.insert(uri.into_owned(), task);
@@ -145,7 +165,7 @@ impl Front {
         self: &Arc<Self>,
         held: &Held,
         filter: Raw,
-        mut confirmed: Option<oneshot::Sender<bool>>,
+        confirmed: Option<(oneshot::Sender<bool>, OwnedSemaphorePermit)>,
         missed: bool,
     ) -> AbortOnDropHandle<()> {
         let (back, mut notices) = Backchannel::open();
@@ -153,7 +173,9 @@ impl Front {
         let serve = Arc::clone(&self.serve);
         // The session owns the task and the task must not own the session.
         let live = Arc::downgrade(&held.live);
+        let (mut confirmed, place) = confirmed.unzip();
         AbortOnDropHandle::new(tokio::spawn(async move {
+            let _place = place;
             let mut serving = serve.serve_boxed(call);
             loop {
                 let told = tokio::select! {
@@ -162,8 +184,12 @@ impl Front {
                 };
                 let Some(told) = told else { return };
                 if told.method == notice::ACKNOWLEDGED {
-                    if let Some(live) = live.upgrade().filter(|_| missed) {
-                        tell_lists(&live, &told.params);
+                    let lists = lists_in(&told.params);
+                    if let Some(live) = live.upgrade().filter(|_| !lists.is_empty()) {
+                        live.hears_of(lists);
+                        if missed {
+                            live.all_changed().into_iter().for_each(|message| live.tell(message));
+                        }
                     }
                     if let Some(confirmed) = confirmed.take() {
                         // Who asked may have been cancelled.
@@ -181,19 +207,17 @@ impl Front {
     }
 }
 
-/// Tells of each list in an acknowledgement as if it had changed: what did was missed.
-fn tell_lists(live: &Live, params: &Raw) {
+/// The lists in an acknowledgement, by the notifications of their changes.
+fn lists_in(params: &Raw) -> Vec<&'static str> {
     let inside = Members::read(params).ok().and_then(|members| members.get("notifications"));
-    let Some(inside) = inside.and_then(|text| Members::read(text).ok()) else { return };
-    for (key, method) in [
+    let Some(inside) = inside.and_then(|text| Members::read(text).ok()) else { return Vec::new() };
+    let all = [
         ("toolsListChanged", notice::TOOLS_CHANGED),
         ("promptsListChanged", notice::PROMPTS_CHANGED),
         ("resourcesListChanged", notice::RESOURCES_CHANGED),
-    ] {
-        if inside.get(key) == Some("true") {
-            live.tell(envelope::notification(method, &Raw::default()));
-        }
-    }
+    ];
+    let told = all.into_iter().filter(|(key, _)| inside.get(key) == Some("true"));
+    told.map(|(_, method)| method).collect()
 }
 
 fn honours_uris(params: &Raw) -> bool {
@@ -216,4 +240,35 @@ fn without_subscription(params: &Raw) -> Raw {
         _ => edit.set("_meta", ObjectEdit::new(&inside).remove(meta::SUBSCRIPTION).finish()),
     };
     edit.finish_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use protocol::method::notice;
+    use protocol::{Raw, envelope};
+
+    use super::{Live, Stream};
+    use crate::session::live::STANDING_QUEUED_MAX;
+    use crate::session::replay::Replays;
+
+    #[tokio::test]
+    async fn what_found_no_room_is_made_good_for_behind_what_did() {
+        let live = Live::new(Replays::none());
+        live.hears_of(vec![notice::TOOLS_CHANGED, notice::PROMPTS_CHANGED]);
+        let update = Bytes::from_static(b"an update");
+        for _ in 0..1000 {
+            live.tell(update.clone());
+        }
+        let mut stream = Stream::plain(&live);
+        let mut said = Vec::new();
+        for _ in 0..STANDING_QUEUED_MAX + 2 {
+            said.extend(stream.next().await.and_then(|event| event.body));
+        }
+        let changed = |method| envelope::notification(method, &Raw::default());
+        assert_eq!(said.pop(), Some(changed(notice::PROMPTS_CHANGED)));
+        assert_eq!(said.pop(), Some(changed(notice::TOOLS_CHANGED)));
+        assert!(!said.is_empty() && said.iter().all(|body| *body == update));
+        assert!(!live.take_missed(), "once");
+    }
 }

@@ -7,8 +7,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Tasks one link may have at once: a stream, and short errands such as cancellations.
+/// Tasks one link may have at once: a stream, and answers that are read to their ends.
 const TASKS_MAX: usize = 256;
+/// Errands one link may have at once, such as cancellations and answers to questions: more than
+/// there are calls, so that none is left out when all of them end at once.
+const ERRANDS_MAX: usize = 4096;
 /// The longest that an errand may take.
 pub(super) const ERRAND_WAIT: Duration = Duration::from_secs(5);
 
@@ -17,6 +20,7 @@ pub(super) const ERRAND_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Life {
     stop: CancellationToken,
     tasks: TaskTracker,
+    errands: TaskTracker,
     lost: watch::Sender<Option<String>>,
 }
 
@@ -25,6 +29,7 @@ impl Life {
         Self {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            errands: TaskTracker::new(),
             lost: watch::Sender::new(None),
         }
     }
@@ -32,7 +37,7 @@ impl Life {
     /// Runs `task` until the link ends.
     pub(super) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.spawn(async move {
+        spawn(&self.tasks, TASKS_MAX, async move {
             // Stopped or done: nobody waits for it.
             let _done = stop.run_until_cancelled(task).await;
         });
@@ -47,22 +52,11 @@ impl Life {
 
     /// Runs something short that may outlive the link: it has [`ERRAND_WAIT`].
     pub(super) fn errand(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.spawn(async move {
+        spawn(&self.errands, ERRANDS_MAX, async move {
             if timeout(ERRAND_WAIT, task).await.is_err() {
                 tracing::debug!("an errand to a remote child took too long");
             }
         });
-    }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        // Futures may be dropped while the runtime ends: there is nothing to run on then.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.tasks.len() < TASKS_MAX {
-            // The tracker owns it.
-            drop(self.tasks.spawn_on(task, &runtime));
-        } else {
-            tracing::debug!("a remote child has {TASKS_MAX} tasks; one more is left out");
-        }
     }
 
     /// Says that the link is of no use any more.
@@ -92,7 +86,20 @@ impl Life {
     pub(super) async fn close(&self) {
         self.stop();
         self.tasks.close();
+        self.errands.close();
         // Errands have the same bound.
-        let _in_time = timeout(ERRAND_WAIT, self.tasks.wait()).await;
+        let ended = async { tokio::join!(self.tasks.wait(), self.errands.wait()) };
+        let _in_time = timeout(ERRAND_WAIT, ended).await;
+    }
+}
+
+fn spawn(tasks: &TaskTracker, max: usize, task: impl Future<Output = ()> + Send + 'static) {
+    // Futures may be dropped while the runtime ends: there is nothing to run on then.
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    if tasks.len() < max {
+        // The tracker owns it.
+        drop(tasks.spawn_on(task, &runtime));
+    } else {
+        tracing::warn!("a remote child has {max} tasks; one more is left out");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::question::Question;
 use protocol::{ErrorObject, Raw, envelope, error};
 
+use super::answer::Broken;
 use super::legacy::Legacy;
 use super::session::Session;
 use crate::connect::asking::{Asked, Channel, Voice};
@@ -60,8 +61,13 @@ fn answer_with(
     let headers = session.headers(&child.client);
     let sender = Arc::clone(child);
     child.life.errand(async move {
-        if let Err(broken) = sender.client.post(headers, body).await {
-            tracing::debug!(?broken, "an answer did not reach the child that asked");
+        let mut sent = sender.client.post(headers.clone(), body.clone()).await;
+        if matches!(sent, Err(Broken::Unsent { .. })) {
+            // No byte of it left; the child waits for it.
+            sent = sender.client.post(headers, body).await;
+        }
+        if let Err(broken) = sent {
+            tracing::warn!(?broken, "an answer did not reach the child that asked");
         }
     });
 }
