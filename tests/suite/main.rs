@@ -20,6 +20,7 @@ mod listen;
 mod stdio;
 mod ways;
 mod resume;
+mod downgrade;
 mod cancel_progress;
 mod figures;
 #[cfg(target_os = "linux")]

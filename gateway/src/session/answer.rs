@@ -4,6 +4,7 @@ use bytes::Bytes;
 use protocol::json::{self, Members, ObjectEdit, ObjectWriter};
 use protocol::{ErrorObject, Method, Raw, Version, envelope, error, meta};
 
+use super::downgrade::Face;
 use crate::call::{Fault, Kind, Reply, ReplyKind};
 
 /// `Implementation` of the gateway, an object.
@@ -171,35 +172,24 @@ fn finish_modern(method: &Method, reply: &Reply) -> Option<Raw> {
 }
 
 /// The whole answer to a legacy request.
-pub(super) fn legacy(id: &Raw, method: &Method, outcome: Result<Reply, Fault>) -> Bytes {
+pub(super) fn legacy(
+    face: Face,
+    id: &Raw,
+    method: &Method,
+    outcome: Result<Reply, Fault>,
+) -> Bytes {
     match outcome {
         Ok(reply) if reply.kind == ReplyKind::InputRequired => {
             let text = "the server asks for a further round of this call, which the gateway does \
                         not lead clients of this protocol version through";
-            legacy(id, method, Err(Fault::new(Kind::Internal, text)))
+            legacy(face, id, method, Err(Fault::new(Kind::Internal, text)))
         }
-        Ok(reply) => reply.room.keep(envelope::result(id, &finish_legacy(&reply.result))),
+        Ok(reply) => reply.room.keep(envelope::result(id, &face.result(method, &reply.result))),
         Err(fault) => {
             log(&fault, method);
-            envelope::error(Some(id), &error_of(&fault).1)
+            envelope::error(Some(id), &face.error(&fault, error_of(&fault).1))
         }
     }
-}
-
-/// Takes out what only the modern era has (digest 1.21).
-fn finish_legacy(result: &Raw) -> Raw {
-    let Ok(members) = Members::read(result) else { return result.clone() };
-    let mut edit = ObjectEdit::new(&members);
-    edit.remove("resultType").remove("ttlMs").remove("cacheScope");
-    let inside = members.get("_meta").and_then(|text| Members::read(text).ok());
-    if let Some(inside) = inside.as_ref().filter(|m| m.get(meta::SERVER_INFO).is_some()) {
-        if inside.len() == 1 {
-            edit.remove("_meta");
-        } else {
-            edit.set("_meta", ObjectEdit::new(inside).remove(meta::SERVER_INFO).finish());
-        }
-    }
-    if edit.is_empty() { result.clone() } else { edit.finish_raw() }
 }
 
 /// Says a fault to the log where it is not the client's own doing.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use super::asking::Asker;
+use super::downgrade::Face;
 use super::exchange::{Exchange, NoticeShape, Running};
 use super::front::{Front, Held, Outcome};
 use super::head::Arrival;
@@ -52,11 +53,11 @@ impl Front {
         let discover =
             Call { endpoint: session.endpoint.clone(), ..own(session, Method::Discover) };
         let serve = Arc::clone(&self.serve);
-        let version = session.version;
+        let (version, face) = (session.version, face_of(session));
         self.answering(None, CancellationToken::new(), async move {
             let outcome = serve.serve_boxed(discover).await;
             let outcome = outcome.map(|reply| Reply::complete(greeting(version, &reply.result)));
-            (200, answer::legacy(&id, &Method::Initialize, outcome))
+            (200, answer::legacy(face, &id, &Method::Initialize, outcome))
         })
     }
 
@@ -68,7 +69,9 @@ impl Front {
         method: Method,
         params: Raw,
     ) -> Exchange {
-        let refuse = |fault: Fault| Exchange::ready(200, answer::legacy(&id, &method, Err(fault)));
+        let face = face_of(&held.session);
+        let refuse =
+            |fault: Fault| Exchange::ready(200, answer::legacy(face, &id, &method, Err(fault)));
         match &method {
             Method::Ping => return Exchange::ready(200, nothing(&id)),
             Method::Initialize => return refuse(Fault::invalid("this session is initialized")),
@@ -86,7 +89,7 @@ impl Front {
             return self.answering(Some(in_flight), cancelled, async move {
                 let _place = place;
                 let outcome = front.of_session(&held, &method, &params).await;
-                (200, answer::legacy(&id, &method, outcome))
+                (200, answer::legacy(face, &id, &method, outcome))
             });
         }
         let meta = match Meta::read(&params) {
@@ -121,12 +124,10 @@ impl Front {
                 true => rounds::serve(&serve, call, &asker, rounds_max).await,
                 false => serve.serve_boxed(call).await,
             };
-            (200, answer::legacy(&id, &method, outcome))
+            (200, answer::legacy(face, &id, &method, outcome))
         });
-        let (in_flight, questions) = (Some(in_flight), Some(questions));
-        let answer = None;
-        let running =
-            Running { answering, notices, questions, shape, cancelled, in_flight, answer };
+        let mut running = Running::new(answering, notices, shape, cancelled, Some(in_flight));
+        running.questions = Some(questions);
         let Some(stream) = resumes else { return Exchange::detached(running, &self.tasks) };
         let begin = is_primed(held).then_some(self.settings.stream_after);
         Exchange::resumable(running, &self.tasks, stream, begin)
@@ -221,6 +222,11 @@ pub(super) fn session_of(arrival: &Arrival, params: &Raw) -> Result<Session, Err
         caller: Arc::new(caller),
         endpoint: arrival.endpoint.clone(),
     })
+}
+
+/// What the client of a session can take.
+fn face_of(session: &Session) -> Face {
+    Face::of(session.version, &session.caller.capabilities)
 }
 
 /// The result of `initialize` from that of discover.

@@ -3,6 +3,8 @@
 mod head;
 mod seal;
 mod answer;
+mod downgrade;
+mod visit;
 mod replay;
 mod exchange;
 mod live;

@@ -15,6 +15,7 @@ use super::head::{Arrival, Head};
 use super::live::Live;
 use super::states::{States, may_ask, unsealed};
 use super::task_ids::{self, Known};
+use super::visit;
 use crate::call::{Backchannel, Call, Caller, DynServe, Fault, Kind, Reply, ReplyKind};
 
 impl Front {
@@ -84,14 +85,20 @@ impl Front {
         }
         let call = unsealed(&self.seal, self.settings.question_wait, call)?;
         let asked = call.clone();
-        let reply = self.serve.serve_boxed(call).await?;
-        match reply.kind {
-            ReplyKind::Complete => return Ok(reply),
-            ReplyKind::Task => return task_ids::closed(&self.seal, &asked, known, reply),
-            ReplyKind::InputRequired => {}
-        }
+        let outcome = self.serve.serve_boxed(call).await;
         let able = Abilities::read(&asked.caller.capabilities);
-        States::of(&self.seal, self.settings.question_wait, &asked).close(&reply, able)
+        let states = || States::of(&self.seal, self.settings.question_wait, &asked);
+        match outcome {
+            Ok(reply) => match reply.kind {
+                ReplyKind::Complete => Ok(reply),
+                ReplyKind::Task => task_ids::closed(&self.seal, &asked, known, reply),
+                ReplyKind::InputRequired => states().close(&reply, able),
+            },
+            Err(fault) => match visit::question_of(&fault) {
+                Some(question) => states().close_over(&question, able),
+                None => Err(fault),
+            },
+        }
     }
 
     pub(super) fn full(&self, listen: bool) -> Fault {

@@ -98,14 +98,15 @@ pub(super) enum Rest {
 }
 
 impl Kept {
-    /// Adds an event and makes room; its number.
-    fn add(&mut self, stream: u64, body: Bytes, bounds: Bounds) -> u64 {
+    /// Adds an event and makes room; its number. It is a copy: what comes from a child holds room
+    /// of its mount for as long as it is there.
+    fn add(&mut self, stream: u64, body: &Bytes, bounds: Bounds) -> u64 {
         let log = self.streams.entry(stream).or_default();
         log.newest += 1;
         log.started = true;
         let number = log.newest;
         self.bytes += body.len();
-        log.events.push_back((number, body));
+        log.events.push_back((number, Bytes::copy_from_slice(body)));
         self.order.push_back((stream, Instant::now()));
         while self.order.len() > bounds.events_max || self.bytes > bounds.bytes_max {
             self.drop_oldest();
@@ -209,7 +210,7 @@ impl Replays {
 
     /// Keeps a message of the standing stream.
     pub(super) fn stand(&self, body: Bytes) -> Event {
-        let number = self.kept().add(self.standing, body.clone(), self.bounds);
+        let number = self.kept().add(self.standing, &body, self.bounds);
         Event { id: Some(self.id(self.standing, number)), body: Some(body) }
     }
 
@@ -273,7 +274,7 @@ impl Recorder {
             let alone = matches!(step, Step::Last { .. }) && !log.started;
             let step = match step {
                 Step::Notice(body) | Step::Last { body, .. } if !alone => {
-                    let number = kept.add(self.stream, body.clone(), self.replays.bounds);
+                    let number = kept.add(self.stream, &body, self.replays.bounds);
                     let id = Some(self.replays.id(self.stream, number));
                     Step::Event(Event { id, body: Some(body) })
                 }

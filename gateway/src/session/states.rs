@@ -10,7 +10,7 @@ use protocol::{Method, Raw};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::Seal;
+use super::{Seal, visit};
 use crate::call::{Call, Endpoint, Fault, Kind, Reply, ReplyKind, unix_seconds};
 
 /// What the seal is for: a session's id does not open as a state.
@@ -29,6 +29,9 @@ struct Sealed {
     state: String,
     request: String,
     until: u64,
+    /// The call was over when this was given out: its client has it sent anew.
+    #[serde(default)]
+    again: bool,
 }
 
 /// The states of the requests of one principal at one endpoint.
@@ -49,7 +52,13 @@ impl<'a> States<'a> {
     ///
     /// # Errors
     /// [`Kind::Invalid`] for one that is forged, too old, or of another request (check 113).
-    pub(super) fn open(&self, sealed: &Raw) -> Result<Raw, Fault> {
+    #[cfg(test)]
+    fn open(&self, sealed: &Raw) -> Result<Raw, Fault> {
+        self.opened(sealed).map(|(state, _again)| state)
+    }
+
+    /// The same, and whether the call is to be sent anew.
+    fn opened(&self, sealed: &Raw) -> Result<(Raw, bool), Fault> {
         let text = json::string(sealed).unwrap_or_default();
         let opened = self.seal.open(PURPOSE, &text, SEALED_BYTES_MAX);
         let opened: Option<Sealed> = opened.and_then(|text| serde_json::from_str(&text).ok());
@@ -62,7 +71,9 @@ impl<'a> States<'a> {
         if opened.request != self.request {
             return Err(refused("it was given out for another request, or to another client"));
         }
-        Raw::parse(opened.state.into()).map_err(|_| refused("it was not given out by this gateway"))
+        let state = Raw::parse(opened.state.into());
+        let state = state.map_err(|_| refused("it was not given out by this gateway"))?;
+        Ok((state, opened.again))
     }
 
     /// What the client gets for a result that asks.
@@ -71,6 +82,18 @@ impl<'a> States<'a> {
     /// [`Kind::BadAnswer`] when the result asks nothing, or has a state that is too long;
     /// [`Kind::MissingCapability`] when it asks what the client cannot answer (check 112).
     pub(super) fn close(&self, reply: &Reply, able: Abilities) -> Result<Reply, Fault> {
+        self.closed(reply, able, false)
+    }
+
+    /// The same for a call that is over: who comes back has it sent anew.
+    ///
+    /// # Errors
+    /// Those of [`States::close`].
+    pub(super) fn close_over(&self, reply: &Reply, able: Abilities) -> Result<Reply, Fault> {
+        self.closed(reply, able, true)
+    }
+
+    fn closed(&self, reply: &Reply, able: Abilities, again: bool) -> Result<Reply, Fault> {
         let mut asks = read(reply)?;
         check(&asks, able)?;
         for request in &mut asks.requests {
@@ -78,15 +101,17 @@ impl<'a> States<'a> {
         }
         if let Some(state) = &asks.state {
             let until = unix_seconds().saturating_add(self.wait.as_secs().max(1));
-            let sealed = Sealed { state: state.to_string(), request: self.request.clone(), until };
+            let length = state.len();
+            let (state, request) = (state.to_string(), self.request.clone());
+            let sealed = Sealed { state, request, until, again };
             let text = serde_json::to_string(&sealed).unwrap_or_default();
             let sealed = self.seal.close(PURPOSE, &text).ok_or_else(|| {
                 Fault::new(Kind::Internal, "the state of the request could not be sealed")
             })?;
             if sealed.len() > SEALED_BYTES_MAX {
                 let text = format!(
-                    "requestState: {} bytes are more than fit into {SEALED_BYTES_MAX} when sealed",
-                    state.len()
+                    "requestState: {length} bytes are more than fit into {SEALED_BYTES_MAX} when \
+                     sealed"
                 );
                 return Err(bad_answer(&text));
             }
@@ -103,7 +128,11 @@ impl<'a> States<'a> {
 pub(super) fn unsealed(seal: &Seal, wait: Duration, mut call: Call) -> Result<Call, Fault> {
     let mut input = Input::read(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
     if let Some(state) = &input.state {
-        input.state = Some(States::of(seal, wait, &call).open(state)?);
+        let (state, again) = States::of(seal, wait, &call).opened(state)?;
+        if again {
+            return visit::again(call, &input);
+        }
+        input.state = Some(state);
         call.params = input.put(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
     }
     Ok(call)
@@ -252,7 +281,8 @@ mod tests {
         let call = call(r#"{"name":"t"}"#);
         let states = States::of(&seal, WAIT, &call);
         let request = states.request.clone();
-        let old = Sealed { state: "\"s\"".to_owned(), request, until: unix_seconds() - 1 };
+        let (state, until) = ("\"s\"".to_owned(), unix_seconds() - 1);
+        let old = Sealed { state, request, until, again: false };
         let old = seal.close(PURPOSE, &serde_json::to_string(&old).unwrap()).unwrap();
         let fault = states.open(&Raw::of(&old)).unwrap_err();
         assert!(fault.text.contains("question_wait"), "{}", fault.text);

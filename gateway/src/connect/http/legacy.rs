@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use protocol::envelope::{self, Message};
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
 use protocol::{Method, Raw, Version};
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::answer::{Answer, Broken, Refusal};
 use super::client::HttpClient;
@@ -24,6 +25,9 @@ use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
 use crate::connect::asking::{Channel, OpenCalls, Voice, may_ask};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
+
+/// How long a call waits until its child has taken the log level that its caller wants.
+const LEVEL_WAIT: Duration = Duration::from_secs(5);
 
 /// What a link and its tasks share.
 pub(super) struct Legacy {
@@ -68,16 +72,29 @@ impl Legacy {
     /// Answers a call; when the child forgot the session, once more in a new one.
     async fn answer(self: &Arc<Self>, call: &Call, voice: Option<&Voice>) -> Result<Raw, Fault> {
         let session = self.session();
+        self.tell_level(call, &session).await;
         match self.attempt(call, voice, &session).await {
             Ok(result) => return Ok(result),
             Err(Missed::Fault(fault)) => return Err(fault),
             Err(Missed::Gone) => {}
         }
         let session = self.renew(&session).await?;
+        self.tell_level(call, &session).await;
         self.attempt(call, voice, &session).await.map_err(|missed| match missed {
             Missed::Fault(fault) => fault,
             Missed::Gone => unreachable(self.client.mount(), "it forgets its sessions at once"),
         })
+    }
+
+    /// Has the child log as much as the most curious of its callers wants; each gets only what it
+    /// asked for (check 95).
+    async fn tell_level(self: &Arc<Self>, call: &Call, session: &Arc<Session>) {
+        let Some(name) = call.log_level.and_then(|level| session.raise_level(level)) else {
+            return;
+        };
+        let params = ObjectWriter::new().string("level", name).finish();
+        // A child that does not take it logs as it likes.
+        let _taken = timeout(LEVEL_WAIT, self.once(Method::SetLevel, params, session)).await;
     }
 
     /// One attempt in one session.

@@ -1,13 +1,14 @@
 //! The handshake of the legacy era and the session it opens.
 
 use std::ops::ControlFlow::Continue;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use protocol::capabilities::ServerCapabilities;
 use protocol::envelope;
 use protocol::json::{self, Members, ObjectWriter};
+use protocol::meta::LEVELS;
 use protocol::method::notice;
 use protocol::{ErrorObject, Method, Raw, Version, error, header};
 use tokio::time::timeout;
@@ -32,9 +33,18 @@ pub(super) struct Session {
     /// The version agreed on, as the child wrote it.
     version: HeaderValue,
     pub(super) about: About,
+    /// The least severe log level that the child was told; above all of them before that.
+    level: AtomicU8,
 }
 
 impl Session {
+    /// The name of a log level, where the child must be told of it: it has not sent as much yet.
+    pub(super) fn raise_level(&self, level: u8) -> Option<&'static str> {
+        let known =
+            !self.about.capabilities.logging || self.level.fetch_min(level, Relaxed) <= level;
+        LEVELS.get(usize::from(level)).copied().filter(|_| !known)
+    }
+
     /// The headers of every request in this session.
     pub(super) fn headers(&self, client: &HttpClient) -> HeaderMap {
         let mut headers = client.headers();
@@ -256,7 +266,12 @@ fn session(client: &HttpClient, id: Option<HeaderValue>, result: &Raw) -> Result
         instructions: members.get_string("instructions").map(|text| text.into_owned()),
         keeps_state: id.is_some(),
     };
-    Ok(Session { id, version: HeaderValue::from_static(version.as_str()), about })
+    Ok(Session {
+        id,
+        version: HeaderValue::from_static(version.as_str()),
+        about,
+        level: AtomicU8::new(u8::MAX),
+    })
 }
 
 /// `data.supported` of an error about versions.

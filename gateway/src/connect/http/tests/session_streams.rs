@@ -150,6 +150,26 @@ async fn c103_a_child_that_hangs_up_in_order_lets_our_client_come_back_later_too
 }
 
 #[tokio::test]
+async fn c095_a_child_is_told_the_most_verbose_level_that_any_caller_wants_once() {
+    for (capabilities, expected) in [(r#"{"logging":{}}"#, "warning info "), ("{}", "")] {
+        let server = Server::start(legacy_server(capabilities, |asked| result(asked, "{}"))).await;
+        let (link, _told) = linked(&server, EraPin::Legacy).await;
+        for log_level in [None, Some(3), Some(4), Some(1), Some(1), Some(3)] {
+            link.serve(Call { log_level, ..tool_call() }).await.unwrap();
+        }
+        let mut told = String::new();
+        for asked in server.all_asked().await {
+            if asked.method() == "logging/setLevel" {
+                let params = asked.member("params").unwrap();
+                let members = protocol::json::Members::read(&params).unwrap();
+                told += &format!("{} ", members.get_string("level").unwrap());
+            }
+        }
+        assert_eq!(told, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_cannot_be_taken_up_is_lost() {
     let (_server, reply) = resumed(|_| Act::torn(": x\n\n"), |_, _| unreachable!()).await;
     assert_eq!(reply, Err(LOST.to_owned()));
