@@ -16,18 +16,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use protocol::envelope::{self, Message};
 use protocol::{ErrorObject, error, header};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::answers::version;
-use super::director::{Director, Plug};
+use super::director::Director;
+use super::plugged::{self, Place, Port};
 use super::script::{Script, Speaks};
 use super::seen::{Seen, What, Witness};
 use super::stage::{Asked, Emit, Stage};
-
-/// Connections that may wait to be taken.
-const BACKLOG: u32 = 1024;
 
 type Body = BoxBody<Bytes, io::Error>;
 type Headers = BTreeMap<String, String>;
@@ -44,39 +42,16 @@ pub struct HttpChild {
 impl HttpChild {
     /// A child that plays this script, and who directs it.
     pub async fn new(script: Script) -> (Self, Director) {
-        let free = "127.0.0.1:0".parse().expect("an address");
-        // Holds the port for as long as the child lives, also while nobody listens on it.
-        let holder = socket(free);
-        let address = holder.local_addr().expect("an address");
-        let first = socket(address).listen(BACKLOG).expect("a listener");
+        let port = Port::free();
+        let (address, first) = (port.address, port.listen());
         let witness = Witness::new(None);
         let stage = Stage::new(script, witness.clone());
         let ordered = Arc::clone(&stage);
         let director = Director::new(witness, move |order| ordered.order(order));
-        let accepting = tokio::spawn(async move {
-            let _holder = holder;
-            let mut listener = Some(first);
-            let mut plug = stage.plug.subscribe();
-            loop {
-                let now = *plug.borrow_and_update();
-                if now == Plug::Out {
-                    listener = None;
-                } else if listener.is_none() {
-                    listener = Some(socket(address).listen(BACKLOG).expect("a listener"));
-                }
-                match &listener {
-                    Some(listener) if now == Plug::In => tokio::select! {
-                        () = accept(listener, &stage) => return,
-                        changed = plug.changed() => if changed.is_err() { return },
-                    },
-                    _ => {
-                        if plug.changed().await.is_err() {
-                            return;
-                        }
-                    }
-                }
-            }
-        });
+        let answering = Arc::clone(&stage);
+        let accepting = tokio::spawn(plugged::serve(port, first, stage, move |socket| {
+            serve_connection(socket, Arc::clone(&answering))
+        }));
         (Self { address, _accepting: AbortOnDropHandle::new(accepting) }, director)
     }
 
@@ -91,26 +66,11 @@ impl HttpChild {
     }
 }
 
-/// A socket at an address that several may have.
-fn socket(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseport(true).expect("a port that several may have");
-    socket.bind(address).expect("a port of loopback");
-    socket
-}
-
-/// Takes connections; those that are open end with this.
-async fn accept(listener: &TcpListener, stage: &Arc<Stage>) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((socket, _)) = listener.accept().await {
-        let stage = Arc::clone(stage);
-        let service = service_fn(move |request| answer(Arc::clone(&stage), request));
-        let serving = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
-        connections.spawn(async move {
-            // A connection that breaks was told to, or the gateway left it.
-            let _ended = serving.await.is_ok();
-        });
-    }
+async fn serve_connection(socket: TcpStream, stage: Arc<Stage>) {
+    let service = service_fn(move |request| answer(Arc::clone(&stage), request));
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+    // A connection that breaks was told to, or the gateway left it.
+    let _ended = serving.await.is_ok();
 }
 
 async fn answer(stage: Arc<Stage>, request: Request<Incoming>) -> io::Result<Response<Body>> {

@@ -11,6 +11,7 @@ mod answers;
 mod asks;
 mod in_process;
 mod talk;
+mod plugged;
 mod stdio;
 mod socket;
 mod process;

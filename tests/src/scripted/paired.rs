@@ -14,15 +14,16 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::director::{Director, Order};
+use super::plugged::{self, Place, Port};
 use super::script::Script;
 use super::seen::{Seen, What, Witness};
 use super::stage::{Emit, Stage};
-use super::talk::Talk;
+use super::talk::{Left, Talk};
 
 type Body = BoxBody<Bytes, io::Error>;
 
@@ -40,15 +41,6 @@ struct Streams {
     ends: watch::Sender<u64>,
 }
 
-/// Ends a stream's talk when the stream is left.
-struct Left(Arc<Talk>);
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
 impl Streams {
     fn talk(&self, number: usize) -> Option<Arc<Talk>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
@@ -58,30 +50,22 @@ impl Streams {
 impl PairedChild {
     /// A child that plays this script, and who directs it.
     pub async fn new(script: Script) -> (Self, Director) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of loopback");
-        let address = listener.local_addr().expect("an address");
+        let port = Port::free();
+        let (address, first) = (port.address, port.listen());
         let witness = Witness::new(None);
         let stage = Stage::new(script, witness.clone());
         let ends = watch::Sender::new(0);
         let streams = Streams { stage: Arc::clone(&stage), open: Mutex::default(), ends };
         let streams = Arc::new(streams);
         let told = Arc::clone(&streams);
+        let ordered = Arc::clone(&stage);
         let director = Director::new(witness, move |order| match order {
             Order::Exit(_) => told.ends.send_modify(|count| *count += 1),
-            order => stage.order(order),
+            order => ordered.order(order),
         });
-        let accepting = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                let streams = Arc::clone(&streams);
-                let service = service_fn(move |request| answer(Arc::clone(&streams), request));
-                let serving = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
-                connections.spawn(async move {
-                    // A connection that breaks was told to, or the gateway left it.
-                    let _ended = serving.await.is_ok();
-                });
-            }
-        });
+        let accepting = tokio::spawn(plugged::serve(port, first, stage, move |socket| {
+            serve_connection(socket, Arc::clone(&streams))
+        }));
         (Self { address, _accepting: AbortOnDropHandle::new(accepting) }, director)
     }
 
@@ -89,6 +73,13 @@ impl PairedChild {
     pub fn mount(&self) -> String {
         format!("url = \"http://{}/sse\"\n", self.address)
     }
+}
+
+async fn serve_connection(socket: TcpStream, streams: Arc<Streams>) {
+    let service = service_fn(move |request| answer(Arc::clone(&streams), request));
+    let serving = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+    // A connection that breaks was told to, or the gateway left it.
+    let _ended = serving.await.is_ok();
 }
 
 async fn answer(streams: Arc<Streams>, request: Request<Incoming>) -> io::Result<Response<Body>> {

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use futures_util::{SinkExt, StreamExt};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -17,10 +16,11 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::director::{Director, Order};
+use super::plugged::{self, Place, Port};
 use super::script::Script;
 use super::seen::{Seen, What, Witness};
 use super::stage::{Emit, Stage};
-use super::talk::Talk;
+use super::talk::{Left, Talk};
 
 /// A scripted child that listens on a socket. Dropping it ends its connections.
 pub struct SocketChild {
@@ -32,15 +32,13 @@ pub struct SocketChild {
 impl SocketChild {
     /// A child on a free port of loopback that speaks WebSocket, and who directs it.
     pub async fn web(script: Script) -> (Self, Director) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of loopback");
-        let url = format!("ws://{}/mcp", listener.local_addr().expect("an address"));
+        let port = Port::free();
+        let (url, first) = (format!("ws://{}/mcp", port.address), port.listen());
         let (stage, director, ends) = staged(script);
-        let accepting = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                connections.spawn(serve_frames(socket, Arc::clone(&stage), ends.subscribe()));
-            }
-        });
+        let serving = Arc::clone(&stage);
+        let accepting = tokio::spawn(plugged::serve(port, first, stage, move |socket| {
+            serve_frames(socket, Arc::clone(&serving), ends.subscribe())
+        }));
         (Self { url, _accepting: AbortOnDropHandle::new(accepting), _folder: None }, director)
     }
 
@@ -48,15 +46,12 @@ impl SocketChild {
     pub async fn unix(script: Script) -> (Self, Director) {
         let folder = tempfile::tempdir().expect("a folder");
         let path: PathBuf = Path::join(folder.path(), "child.sock");
-        let listener = UnixListener::bind(&path).expect("a socket");
+        let (url, first) = (format!("unix:{}", path.display()), path.listen());
         let (stage, director, ends) = staged(script);
-        let accepting = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                connections.spawn(serve_lines(socket, Arc::clone(&stage), ends.subscribe()));
-            }
-        });
-        let url = format!("unix:{}", path.display());
+        let serving = Arc::clone(&stage);
+        let accepting = tokio::spawn(plugged::serve(path, first, stage, move |socket| {
+            serve_lines(socket, Arc::clone(&serving), ends.subscribe())
+        }));
         let accepting = AbortOnDropHandle::new(accepting);
         (Self { url, _accepting: accepting, _folder: Some(folder) }, director)
     }
@@ -86,6 +81,7 @@ fn staged(script: Script) -> (Arc<Stage>, Director, tokio::sync::watch::Sender<u
 async fn serve_lines(socket: UnixStream, stage: Arc<Stage>, mut ends: Ends) {
     let (read, mut write) = socket.into_split();
     let (talk, mut emits) = Talk::new(Arc::clone(&stage));
+    let left = Left(Arc::clone(&talk));
     let reading = async {
         let mut lines = BufReader::new(read).lines();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -112,7 +108,7 @@ async fn serve_lines(socket: UnixStream, stage: Arc<Stage>, mut ends: Ends) {
         () = writing => {}
         _told = ends.changed() => {}
     }
-    talk.end();
+    drop(left);
     stage.witness.saw(Seen::new(What::Ended, ""));
 }
 
@@ -142,11 +138,12 @@ fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorRes
 async fn serve_frames(socket: TcpStream, stage: Arc<Stage>, mut ends: Ends) {
     let Ok(socket) = accept_hdr_async(socket, agree).await else { return };
     let (talk, emits) = Talk::new(Arc::clone(&stage));
+    let left = Left(Arc::clone(&talk));
     tokio::select! {
         () = talk_frames(socket, &talk, emits) => {}
         _told = ends.changed() => {}
     }
-    talk.end();
+    drop(left);
     stage.witness.saw(Seen::new(What::Ended, ""));
 }
 

@@ -23,6 +23,15 @@ pub(super) struct Talk {
     open: Mutex<HashMap<String, AbortHandle>>,
 }
 
+/// Ends a talk when its channel is left, however that comes about.
+pub(super) struct Left(pub(super) Arc<Talk>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl Talk {
     /// A channel, and what is to be written on it.
     pub(super) fn new(stage: Arc<Stage>) -> (Arc<Self>, mpsc::Receiver<Emit>) {

@@ -3,9 +3,13 @@
 use futures_util::future::join_all;
 use harness::scripted::{Paging, Script, Step, What, at, string};
 
-use super::{Cell, well};
+use super::{Cell, keys, well};
 use crate::children::Wire;
 use crate::children::{ALL, ON_A_CHANNEL};
+
+/// Wires on which one message cannot be left out.
+const COST_THE_CONNECTION: [Wire; 3] =
+    [Wire::ModernWebSocket, Wire::LegacyWebSocket, Wire::LegacyPaired];
 
 /// Wires on which a child speaks without being asked.
 fn telling() -> Vec<Wire> {
@@ -39,10 +43,27 @@ async fn huge() {
     let keys = "result_bytes_max = \"64KiB\"\n";
     // A child in this process hands over what is there already; a WebSocket and the one stream of
     // HTTP+SSE have no way to leave out one message, so that it costs the connection.
-    let spared =
-        [Wire::InProcess, Wire::ModernWebSocket, Wire::LegacyWebSocket, Wire::LegacyPaired];
+    let spared = [Wire::InProcess].into_iter().chain(COST_THE_CONNECTION);
+    let spared: Vec<Wire> = spared.collect();
     let wires: Vec<Wire> = ALL.into_iter().filter(|wire| !spared.contains(wire)).collect();
     costs_one_call(&wires, keys, &[Step::Huge(1024 * 1024)], "BAD_ANSWER").await;
+}
+
+#[tokio::test]
+async fn huge_where_it_costs_the_connection() {
+    let cells = COST_THE_CONNECTION.map(|wire| async move {
+        let huge = [Step::Huge(1024 * 1024)];
+        let script = Script::modern().tool("t").on("tools/call t", &huge);
+        let keys = format!("result_bytes_max = \"64KiB\"\n{}", keys(wire));
+        let cell = Cell::new(wire, &keys, script).await;
+        let (answer, ()) = tokio::join!(cell.call("m_t"), cell.others_answer());
+        let code = code(&answer);
+        assert!(matches!(&*code, "BAD_ANSWER" | "OUTCOME_UNKNOWN"), "{wire:?}: {answer}");
+        let executed = cell.play.director("m").count(What::Executed, "tools/call").await;
+        assert!(executed <= 1, "{wire:?}: never twice");
+        cell.until_back().await;
+    });
+    join_all(cells).await;
 }
 
 #[tokio::test]
