@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use crate::client::Era;
 use crate::naming;
 use crate::plan::{LISTS, Mount};
 use crate::report::Report;
@@ -36,11 +35,11 @@ impl Differences {
     }
 
     /// Every step of `mounts` in the merged report against the same step asked directly.
-    pub(crate) fn merged(&mut self, era: Era, mounts: &[Mount], direct: &Report, merged: &Report) {
+    pub(crate) fn merged(&mut self, mounts: &[Mount], direct: &Report, merged: &Report) {
         for mount in mounts {
             for list in LISTS {
                 let label = format!("{}: {list}", mount.prefix());
-                self.list(era, mount.prefix(), list, direct.list(&label), merged.list(list));
+                self.list(mount.prefix(), list, direct.list(&label), merged.list(list));
             }
             for (label, outcome) in direct.of(mount.prefix()).steps() {
                 let step = label.rsplit_once(": ").map_or(label, |(_, step)| step);
@@ -63,17 +62,17 @@ impl Differences {
     }
 
     /// One mount's own endpoint against the same server asked directly: nothing is renamed.
-    pub(crate) fn own(&mut self, era: Era, mount: Mount, direct: &Report, own: &Report) {
+    pub(crate) fn own(&mut self, mount: Mount, direct: &Report, own: &Report) {
         for (label, outcome) in direct.of(mount.prefix()).steps() {
             let step = label.rsplit_once(": ").map_or(label, |(_, step)| step);
             let found = own.step(label);
             if LISTS.contains(&step) {
-                let expected = sorted(era, direct.list(label).iter().cloned());
+                let expected = sorted(direct.list(label).iter().cloned());
                 self.entries(
                     mount.prefix(),
                     label,
                     &expected,
-                    &sorted(era, own.list(label).iter().cloned()),
+                    &sorted(own.list(label).iter().cloned()),
                 );
             } else if !(step.starts_with("unknown") && is_refused(found)) {
                 self.expect(label, outcome, found);
@@ -82,17 +81,10 @@ impl Differences {
     }
 
     /// A mount's part of a merged list against the list of the mount alone.
-    pub(crate) fn list(
-        &mut self,
-        era: Era,
-        prefix: &str,
-        list: &str,
-        own: &[Value],
-        merged: &[Value],
-    ) {
-        let expected = sorted(era, own.iter().map(|item| naming::entry(prefix, list, item)));
+    pub(crate) fn list(&mut self, prefix: &str, list: &str, own: &[Value], merged: &[Value]) {
+        let expected = sorted(own.iter().map(|item| naming::entry(prefix, list, item)));
         let part = merged.iter().filter(|item| belongs(prefix, list, item));
-        let found = sorted(era, part.cloned());
+        let found = sorted(part.cloned());
         self.entries(prefix, &format!("{prefix}: {list}"), &expected, &found);
     }
 
@@ -136,13 +128,12 @@ fn belongs(prefix: &str, list: &str, item: &Value) -> bool {
     }
 }
 
-/// By name; without the member of 2025-11-25 that the modern era has no more.
-fn sorted(era: Era, items: impl Iterator<Item = Value>) -> Vec<Value> {
+/// By name; without the member that says which tools are called by a task of 2025-11-25, which the
+/// gateway sees to itself and does not show (decision 0014).
+fn sorted(items: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut items: Vec<Value> = items.collect();
-    if era == Era::Modern {
-        for item in items.iter_mut().filter_map(Value::as_object_mut) {
-            item.remove("execution");
-        }
+    for item in items.iter_mut().filter_map(Value::as_object_mut) {
+        item.remove("execution");
     }
     items.sort_by(|one, other| key(one).cmp(key(other)));
     items
@@ -176,7 +167,7 @@ fn differences_after(change: impl Fn(&str, &str) -> String) -> Vec<String> {
     });
     let merged = Report::parse(changed, "/nowhere");
     let mut differences = Differences::default();
-    differences.merged(Era::Legacy, &[Mount::Git], &direct, &merged);
+    differences.merged(&[Mount::Git], &direct, &merged);
     differences.0
 }
 

@@ -46,7 +46,7 @@ async fn check(client: Client, era: Era, report: &Report) {
     assert_eq!(report.step("connect")["protocol"], era.protocol());
     let direct = direct(client, era).await;
     let mut differences = Differences::default();
-    differences.merged(era, &Mount::ALL, &direct, report);
+    differences.merged(&Mount::ALL, &direct, report);
     differences.assert_none(&format!("{client:?} ({})", era.name()));
 }
 

@@ -45,7 +45,7 @@ async fn all_clients_at_once_see_what_each_sees_alone() {
     for (client, era, report) in reports {
         let direct = direct(client, era).await.only(|label| report.has(label) || is_list(label));
         let mut differences = Differences::default();
-        differences.merged(era, &Mount::ALL, &direct, &report);
+        differences.merged(&Mount::ALL, &direct, &report);
         differences.assert_none(&format!("{client:?} ({}) among others", era.name()));
     }
 }
@@ -71,7 +71,7 @@ async fn own_endpoints(client: Client, era: Era) {
     let direct = direct(client, era).await;
     let mut differences = Differences::default();
     for (mount, report) in &seen {
-        differences.own(era, *mount, &direct, report);
+        differences.own(*mount, &direct, report);
     }
     differences.assert_none(&format!("{client:?} ({}) at the mounts' own endpoints", era.name()));
 }
@@ -100,7 +100,7 @@ async fn notes(client: Client, era: Era) {
     let mut differences = Differences::default();
     for list in LISTS {
         let (own, all) = (alone_listed.list(list), merged_listed.list(list));
-        differences.list(era, "notes", list, own, all);
+        differences.list("notes", list, own, all);
     }
 
     let uris = alone_listed.list("resources").iter().filter_map(|item| item["uri"].as_str());
