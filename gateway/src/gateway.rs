@@ -82,6 +82,8 @@ impl Gateway {
             sessions_max: limits.sessions_max,
             session_idle: limits.session_idle,
             session_age_max: limits.session_age_max,
+            sessions_ended_max: limits.sessions_ended_max,
+            state: state(&config).cloned(),
             question_wait: limits.question_wait,
             rounds_max: limits.rounds_max,
             replay_events_max: limits.replay_events_max,
@@ -127,6 +129,7 @@ impl Gateway {
         };
         let at = |listener: &Listener| listener.address().clone();
         let listening = Listening { mcp: at(&mcp), admin: admin.as_ref().map(at) };
+        self.keepers.spawn(self.front.keep_sessions(self.stopping.clone()));
         let guard = |at: &Address| {
             let ip = at.tcp().map(|at| at.ip());
             Guard::new(ip, &gateway.hosts, &gateway.origins)
@@ -279,9 +282,17 @@ async fn reap(front: Arc<Front>, stop: CancellationToken) {
     }
 }
 
+/// Where what outlives a gateway is kept.
+fn state(config: &Config) -> Option<&PathBuf> {
+    match &config.gateway.state {
+        config::State::Folder(folder) => Some(folder),
+        _ => None,
+    }
+}
+
 /// The catalogs of earlier runs. Without a folder that can be used the gateway serves all the same.
 fn kept(config: &Config) -> Option<Arc<Kept>> {
-    let config::State::Folder(folder) = &config.gateway.state else { return None };
+    let folder = state(config)?;
     match Kept::open(folder) {
         Ok(kept) => Some(Arc::new(kept)),
         Err(fault) => {

@@ -16,6 +16,7 @@ mod era;
 mod headers;
 mod http;
 mod legacy;
+mod restart;
 mod listen;
 mod stdio;
 mod ways;

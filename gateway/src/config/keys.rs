@@ -131,7 +131,7 @@ table! {
     INSTRUCTIONS = "instructions", Kind::Text, "",
         "put first in the instructions that clients get; at most 64 KiB";
     STATE = "state", Kind::Text, "",
-        "folder of the last good catalogs, which a start shows before its children answer; \
+        "folder of what outlives the gateway: last good catalogs, and what legacy sessions keep; \
         `\"off\"` for none";
     WATCH = "watch", Kind::Switch, "true",
         "`gateway run` reloads when the file changes; SIGHUP and `POST /reload` always do";
@@ -157,6 +157,8 @@ table! {
         "without a request, after which the live state of a session is forgotten";
     SESSION_AGE_MAX = "session_age_max", Kind::Time(MINUTE, 365 * DAY), "\"30d\"",
         "after which a session id is refused";
+    SESSIONS_ENDED_MAX = "sessions_ended_max", Kind::Count(1, 10_000_000), "1000000",
+        "ended session ids that are kept until they are too old; then sessions cannot be ended";
     PAGE_ENTRIES = "page_entries", Kind::Count(1, 100_000), "1000",
         "entries of a list in one page to a client";
     LISTENS_MAX = "listens_max", Kind::Count(1, 1_000_000), "10000",

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::keys::{
     BODY_BYTES_MAX, CATALOG_TTL, CONNECTIONS_MAX, DRAIN, GATEWAY_CALLS_IN_FLIGHT_MAX,
     HEADER_READ_TIMEOUT, Key, LISTENS_MAX, PAGE_ENTRIES, QUESTION_WAIT, REPLAY_BYTES_MAX,
-    REPLAY_EVENTS_MAX, ROUNDS_MAX, SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_MAX, SETTLE, STARTS_MAX,
-    STREAM_AFTER, WRITE_TIMEOUT,
+    REPLAY_EVENTS_MAX, ROUNDS_MAX, SESSION_AGE_MAX, SESSION_IDLE, SESSIONS_ENDED_MAX, SESSIONS_MAX,
+    SETTLE, STARTS_MAX, STREAM_AFTER, WRITE_TIMEOUT,
 };
 use super::quantity;
 use super::reading::Reading;
@@ -33,6 +33,9 @@ pub struct Limits {
     pub session_idle: Duration,
     /// Age at which a session id is refused. Default 30 d, from 1 min to 365 d.
     pub session_age_max: Duration,
+    /// Ended session ids that are kept until they are too old; one more cannot be ended. Default
+    /// 1 000 000, from 1 to 10 000 000.
+    pub sessions_ended_max: usize,
     /// Entries of a list in one page to a client. Default 1000, from 1 to 100 000.
     pub page_entries: usize,
     /// Open streams of notifications to clients. Default 10 000, from 1 to 1 000 000.
@@ -73,6 +76,7 @@ pub(super) fn read(mut table: Table, reading: &mut Reading<'_>) -> Limits {
         sessions_max: table.count(&SESSIONS_MAX, reading),
         session_idle: time(&mut table, &SESSION_IDLE, reading),
         session_age_max: time(&mut table, &SESSION_AGE_MAX, reading),
+        sessions_ended_max: table.count(&SESSIONS_ENDED_MAX, reading),
         page_entries: table.count(&PAGE_ENTRIES, reading),
         listens_max: table.count(&LISTENS_MAX, reading),
         question_wait: time(&mut table, &QUESTION_WAIT, reading),

@@ -91,7 +91,9 @@ impl Mcp {
         match *request.method() {
             Method::POST => self.post(&arrival, request).await,
             Method::GET => self.get(&arrival, request.headers()),
-            Method::DELETE => not_allowed_as_such(body::empty(self.front.end_session(&arrival))),
+            Method::DELETE => {
+                not_allowed_as_such(body::empty(self.front.end_session(&arrival).await))
+            }
             _ => not_allowed_as_such(body::empty(405)),
         }
     }

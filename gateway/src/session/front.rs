@@ -1,5 +1,6 @@
 //! The front of the gateway, whatever the transport: which era a message is of, and who answers it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::exchange::{Exchange, Tasks};
 use super::head::{Arrival, Head};
+use super::journal::Journal;
 use super::live::Live;
 use super::sessions::{Session, Sessions, Unfound};
 use super::{Seal, Stream};
@@ -30,6 +32,10 @@ pub struct Settings {
     pub session_idle: Duration,
     /// How long a session id is good.
     pub session_age_max: Duration,
+    /// Ended ids that are kept.
+    pub sessions_ended_max: usize,
+    /// The folder for what outlives this gateway of its sessions.
+    pub state: Option<PathBuf>,
     /// How long a client may take to answer a question.
     pub question_wait: Duration,
     /// How often a legacy client is asked in one call.
@@ -255,20 +261,42 @@ impl Front {
         match &head.last_event {
             Some(id) => self.resume(&held, id),
             None => {
+                self.subscribe_again(&held);
                 self.listen_to_lists(&held, held.live.take_missed());
                 Ok(Opened::Standing(Stream::take_over(&held, None)))
             }
         }
     }
 
-    /// Ends the session that the headers name; the HTTP status.
-    pub fn end_session(&self, arrival: &Arrival) -> u16 {
+    /// Takes up what outlived the gateway before, where there is a folder for it, and keeps on disk
+    /// what will outlive this one, until `stop`.
+    pub fn keep_sessions(
+        &self,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let ledger = Arc::clone(&self.sessions.ledger);
+        let place = self.settings.state.as_ref().zip(self.seal.fingerprint());
+        let opened = place.map(|(folder, key)| Journal::open(folder, key, &ledger));
+        async move {
+            match opened {
+                Some(Ok(journal)) => journal.run(ledger, stop).await,
+                Some(Err(fault)) => {
+                    tracing::warn!(%fault, "no session is kept: correct `gateway.state`");
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Ends the session that the headers name; the HTTP status. It is 405, which says that clients
+    /// cannot end sessions, where no more ended ids can be kept.
+    pub async fn end_session(&self, arrival: &Arrival) -> u16 {
         let head = arrival.head.clone().unwrap_or_default();
         match (self.held(arrival, &head), head.session) {
-            (Ok(_), Some(id)) => {
-                self.sessions.end(&id);
-                204
-            }
+            (Ok(_), Some(id)) => match self.sessions.end(&id).await {
+                true => 204,
+                false => 405,
+            },
             (Err((status, _)), Some(_)) => status,
             _ => 405,
         }

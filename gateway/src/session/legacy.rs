@@ -17,6 +17,7 @@ use super::downgrade::Face;
 use super::exchange::{Exchange, NoticeShape, Running};
 use super::front::{Front, Held, Outcome};
 use super::head::Arrival;
+use super::ledger::Change;
 use super::modern::{in_flight_twice, nothing};
 use super::resume::is_primed;
 use super::rounds;
@@ -156,7 +157,9 @@ impl Front {
         if !offered.logging {
             return Err(not_offered(method));
         }
-        held.live.set_level(level_of(params)?);
+        let level = level_of(params)?;
+        held.live.set_level(level);
+        self.note(held, Change::Level(level)).await;
         Ok(Reply::complete(Raw::default()))
     }
 

@@ -1,7 +1,8 @@
 //! What one session or connection holds in memory: requests in flight, log level, standing stream.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::asking::Answer;
+use super::ledger::{AskedFor, Stamp};
 use super::replay::Replays;
 
 /// Messages outside any request that may wait while a session's stream is not being read.
@@ -49,6 +51,10 @@ pub(super) struct Live {
     missed: AtomicBool,
     /// What tells it from other connections, where no session id does.
     pub(super) number: u64,
+    /// Which session it is, where it has an id.
+    pub(super) stamp: Option<Stamp>,
+    /// Resources that it subscribed to before it was made anew.
+    asked_before: std::sync::Mutex<BTreeSet<String>>,
     used: std::sync::Mutex<Instant>,
 }
 
@@ -66,11 +72,21 @@ impl Drop for InFlight {
 }
 
 impl Live {
+    /// That of a connection.
     pub(super) fn new(replays: Arc<Replays>) -> Arc<Self> {
+        Self::made(None, replays, AskedFor::default())
+    }
+
+    /// That of a session, with what it asked for before.
+    pub(super) fn of(stamp: Stamp, replays: Arc<Replays>, asked: AskedFor) -> Arc<Self> {
+        Self::made(Some(stamp), replays, asked)
+    }
+
+    fn made(stamp: Option<Stamp>, replays: Arc<Replays>, asked: AskedFor) -> Arc<Self> {
         let (standing, standing_out) = mpsc::channel(STANDING_QUEUED_MAX);
         Arc::new(Self {
             in_flight: DashMap::new(),
-            level: AtomicU8::new(LEVEL_UNSET),
+            level: AtomicU8::new(asked.level.unwrap_or(LEVEL_UNSET)),
             asked: DashMap::new(),
             subscriptions: DashMap::new(),
             standing,
@@ -81,6 +97,8 @@ impl Live {
             lists_told: std::sync::Mutex::default(),
             missed: AtomicBool::new(false),
             number: rand::random(),
+            stamp,
+            asked_before: std::sync::Mutex::new(asked.uris),
             used: std::sync::Mutex::new(Instant::now()),
         })
     }
@@ -145,6 +163,22 @@ impl Live {
         }
     }
 
+    fn asked_before(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.asked_before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The resources that it subscribed to before it was made anew, to be subscribed to again;
+    /// once.
+    pub(super) fn take_asked_before(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.asked_before())
+    }
+
+    /// The client does not want updates of this any more.
+    pub(super) fn unsubscribe(&self, uri: &str) {
+        self.asked_before().remove(uri);
+        self.subscriptions.remove(uri);
+    }
+
     /// Queues a message for the session's standing stream. What finds no room is made good for by
     /// [`Self::all_changed`].
     pub(super) fn tell(&self, message: Bytes) {
@@ -172,10 +206,7 @@ impl Live {
     pub(super) fn all_changed(&self) -> Vec<Bytes> {
         let lists = self.lists_told.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let lists = lists.into_iter().map(|method| envelope::notification(method, &Raw::default()));
-        let updated = self.subscriptions.iter().map(|one| {
-            let params = ObjectWriter::new().string("uri", one.key()).finish();
-            envelope::notification(notice::RESOURCE_UPDATED, &params)
-        });
+        let updated = self.subscriptions.iter().map(|one| updated(one.key()));
         lists.chain(updated).collect()
     }
 
@@ -205,6 +236,12 @@ impl Live {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it was ended, or nobody hears of it now.
+    #[cfg(test)]
+    pub(super) fn is_over(&self) -> bool {
+        self.in_flight.iter().all(|token| token.is_cancelled())
+    }
+
     /// Ends everything the session has open, calls too.
     pub(super) fn end(&self) {
         self.cancel_all();
@@ -217,4 +254,10 @@ impl Live {
         drop(self.lists.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).cancel();
     }
+}
+
+/// What says that a resource may be another now.
+pub(super) fn updated(uri: &str) -> Bytes {
+    let params = ObjectWriter::new().string("uri", uri).finish();
+    envelope::notification(notice::RESOURCE_UPDATED, &params)
 }

@@ -8,6 +8,8 @@ mod visit;
 mod replay;
 mod exchange;
 mod live;
+mod ledger;
+mod journal;
 mod sessions;
 mod states;
 mod task_ids;
@@ -17,6 +19,7 @@ mod front;
 mod modern;
 mod legacy;
 mod streams;
+mod subscribing;
 mod resume;
 mod duplex;
 

@@ -36,6 +36,7 @@ impl Front {
         };
         if place.standing {
             let missed = held.live.take_missed() | replays.standing_is_lost_after(place);
+            self.subscribe_again(held);
             self.listen_to_lists(held, missed);
             return Ok(Opened::Standing(Stream::take_over(held, Some(place))));
         }

@@ -6,10 +6,14 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+/// Bytes of a fingerprint.
+const FINGERPRINT_BYTES: usize = 8;
+
 /// A key that seals and opens.
 pub struct Seal {
     key: LessSafeKey,
     random: SystemRandom,
+    fingerprint: Option<String>,
 }
 
 impl Seal {
@@ -28,7 +32,17 @@ impl Seal {
             None => random.fill(&mut bytes).map_err(|_| "the system has no randomness")?,
         }
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| "the key is not usable")?;
-        Ok(Self { key: LessSafeKey::new(key), random })
+        let fingerprint = secret.map(|secret| {
+            let sum = digest(&SHA256, format!("gateway fingerprint 1\n{secret}").as_bytes());
+            sum.as_ref().iter().take(FINGERPRINT_BYTES).map(|byte| format!("{byte:02x}")).collect()
+        });
+        Ok(Self { key: LessSafeKey::new(key), random, fingerprint })
+    }
+
+    /// What tells the operator's secret from others and does not give it away; `None` where there
+    /// is none, so that nothing that is sealed outlives this value.
+    pub(super) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
     }
 
     /// Seals `text` for `purpose`, as visible ASCII; `None` only without randomness.

@@ -1,7 +1,6 @@
 //! Legacy sessions: the id is the sealed state, the rest is kept in memory within bounds.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::front::Settings;
+use super::ledger::{Change, Ledger, Stamp};
 use super::live::Live;
 use super::replay::{Bounds, Replays};
 use super::seal::Seal;
@@ -23,8 +23,6 @@ const STATE_BYTES_MAX: usize = 4096;
 const ID_BYTES_MAX: usize = 4 * STATE_BYTES_MAX;
 /// A session whose memory is made so many seconds after its handshake may have missed something.
 const FRESH_SECS: u64 = 5;
-/// Ended ids that are remembered.
-const ENDED_MAX: usize = 100_000;
 
 /// What a handshake agreed on.
 #[derive(Debug, Clone)]
@@ -43,25 +41,14 @@ struct Sealed {
     endpoint: Option<String>,
     issued: u64,
     nonce: u64,
+    /// Which gateway gave it out, among those with the same key.
+    #[serde(default)]
+    giver: u64,
 }
 
-/// Ids that were ended, the oldest forgotten first.
-#[derive(Default)]
-struct Ended {
-    known: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Ended {
-    fn add(&mut self, nonce: u64) {
-        if self.order.len() >= ENDED_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        if self.known.insert(nonce) {
-            self.order.push_back(nonce);
-        }
+impl Sealed {
+    fn stamp(&self) -> Stamp {
+        Stamp { issued: self.issued, nonce: self.nonce }
     }
 }
 
@@ -78,7 +65,9 @@ pub(super) enum Unfound {
 pub(super) struct Sessions {
     seal: Arc<Seal>,
     live: DashMap<u64, Arc<Live>>,
-    ended: Mutex<Ended>,
+    pub(super) ledger: Arc<Ledger>,
+    /// Tells this gateway from others with the same key.
+    giver: u64,
     max: usize,
     idle: Duration,
     age_max: Duration,
@@ -92,7 +81,8 @@ impl Sessions {
         Self {
             seal,
             live: DashMap::new(),
-            ended: Mutex::default(),
+            ledger: Ledger::new(settings.sessions_ended_max, settings.session_age_max),
+            giver: rand::random(),
             max: settings.sessions_max,
             idle: settings.session_idle,
             age_max: settings.session_age_max,
@@ -115,6 +105,7 @@ impl Sessions {
             endpoint,
             issued: unix_seconds(),
             nonce: caller.session.unwrap_or_else(rand::random),
+            giver: self.giver,
         };
         let mut text = serde_json::to_string(&sealed).ok()?;
         if text.len() > STATE_BYTES_MAX {
@@ -140,7 +131,7 @@ impl Sessions {
     ) -> Result<(Session, Arc<Live>), Unfound> {
         let (session, sealed) =
             self.read(id, principal, grant, endpoint).ok_or(Unfound::Unknown)?;
-        let live = self.live(sealed.nonce, sealed.issued).ok_or(Unfound::Full)?;
+        let live = self.live(&sealed).ok_or(Unfound::Full)?;
         Ok((session, live))
     }
 
@@ -158,8 +149,7 @@ impl Sessions {
             Endpoint::Merged => sealed.endpoint.is_none(),
             Endpoint::Mount(prefix) => sealed.endpoint.as_deref() == Some(prefix),
         };
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = ended.known.contains(&sealed.nonce);
+        let ended = self.ledger.has_ended(sealed.stamp());
         if !fresh || !here || ended || *sealed.principal != *principal.0 {
             return None;
         }
@@ -179,9 +169,10 @@ impl Sessions {
         Some((session, sealed))
     }
 
-    /// What is in memory of a session; made anew when it is not there (a restart, a long pause).
-    /// `None` when there is no room for it.
-    fn live(&self, nonce: u64, issued: u64) -> Option<Arc<Live>> {
+    /// What is in memory of a session; made anew when it is not there (a restart, a long pause),
+    /// with what it asked for. `None` when there is no room for it.
+    fn live(&self, sealed: &Sealed) -> Option<Arc<Live>> {
+        let (nonce, stamp) = (sealed.nonce, sealed.stamp());
         let known = self.live.get(&nonce).map(|live| Arc::clone(&live));
         if let Some(live) = known {
             live.touch();
@@ -191,8 +182,11 @@ impl Sessions {
             return None;
         }
         let new = || {
-            let live = Live::new(Replays::new(nonce, self.replay));
-            if unix_seconds().saturating_sub(issued) > FRESH_SECS {
+            let asked = self.ledger.asked_for(stamp);
+            let age = unix_seconds().saturating_sub(sealed.issued);
+            let missed = sealed.giver != self.giver || age > FRESH_SECS || asked.is_some();
+            let live = Live::of(stamp, Replays::new(nonce, self.replay), asked.unwrap_or_default());
+            if missed {
                 live.has_missed();
             }
             live
@@ -202,7 +196,7 @@ impl Sessions {
     }
 
     /// Forgets what is in memory of idle sessions, and where none is idle long enough, of the one
-    /// that was not used for longest: it loses its subscriptions and keeps its id. One that is in
+    /// that was not used for longest: its id stays good. One that is in
     /// use is not forgotten; whether there is room.
     fn make_room(&self) -> bool {
         self.reap();
@@ -219,14 +213,16 @@ impl Sessions {
         gone.is_some()
     }
 
-    /// Ends a session; its id is refused from now on.
-    pub(super) fn end(&self, id: &str) {
-        let Some(text) = self.seal.open(PURPOSE, id.trim(), ID_BYTES_MAX) else { return };
-        let Ok(sealed) = serde_json::from_str::<Sealed>(&text) else { return };
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).add(sealed.nonce);
+    /// Ends a session: all that it has open, and its id is refused from now on. `false` where no
+    /// more ended ids can be kept: then it stays good.
+    pub(super) async fn end(&self, id: &str) -> bool {
+        let Some(text) = self.seal.open(PURPOSE, id.trim(), ID_BYTES_MAX) else { return true };
+        let Ok(sealed) = serde_json::from_str::<Sealed>(&text) else { return true };
+        let ended = self.ledger.note(sealed.stamp(), Change::Ended).await;
         if let Some((_, live)) = self.live.remove(&sealed.nonce) {
             live.end();
         }
+        ended
     }
 
     /// Forgets what is in memory of sessions that were not used for long: of those the id stays
@@ -266,6 +262,8 @@ mod tests {
             calls_in_flight_max: 1,
             listens_max: 1,
             sessions_max: 2,
+            sessions_ended_max: 1,
+            state: None,
             session_idle: hour,
             session_age_max: hour * 24,
             question_wait: hour,
@@ -293,13 +291,16 @@ mod tests {
             assert!(sessions.len() <= 2);
         }
         assert!(ids.iter().all(|id| find(id).is_ok()));
-        sessions.end(&ids[2]);
+        assert!(sessions.end(&ids[2]).await);
         assert_eq!(find(&ids[2]).err(), Some(Unfound::Unknown), "an ended id is refused");
         let [first, second] = [&ids[0], &ids[1]].map(|id| find(id).unwrap().1);
         let _calls = (first.enter("1").unwrap(), second.enter("1").unwrap());
         let other = sessions.mint(&session).unwrap();
         assert_eq!(find(&other).err(), Some(Unfound::Full), "nobody in use is forgotten");
         assert!(Arc::ptr_eq(&find(&ids[0]).unwrap().1, &first));
+        assert!(!sessions.end(&ids[0]).await, "one ended id is all that is kept");
+        assert!(first.is_over() && find(&ids[0]).is_ok(), "what it had open is ended all the same");
+        assert_eq!(find(&ids[2]).err(), Some(Unfound::Unknown), "the other is not forgotten");
     }
 
     #[tokio::test]

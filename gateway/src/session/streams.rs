@@ -2,25 +2,20 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::json::{Members, ObjectEdit, ObjectWriter};
+use protocol::json::{Members, ObjectEdit};
 use protocol::{Method, Raw, envelope, meta, method::notice};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::front::{Front, Held};
 use super::legacy::own;
-use super::live::{Live, SUBSCRIPTIONS_MAX};
+use super::live::Live;
 use super::replay::{Event, Place};
 use super::resume::is_primed;
-use crate::call::{Backchannel, Call, DynServe, Fault, Kind, Reply};
-
-/// How long a subscription may take to be confirmed.
-const SUBSCRIBE_WAIT: Duration = Duration::from_secs(15);
+use crate::call::{Backchannel, Call, DynServe};
 
 /// The one stream on which a session is told what belongs to no request.
 pub struct Stream {
@@ -107,61 +102,10 @@ impl Front {
         }
     }
 
-    /// `resources/subscribe` and `resources/unsubscribe`: a listen of the session's own.
-    pub(super) async fn subscription(
-        self: &Arc<Self>,
-        held: &Held,
-        method: &Method,
-        params: &Raw,
-    ) -> Result<Reply, Fault> {
-        let members = Members::read(params).map_err(|fault| Fault::invalid(fault.0))?;
-        let Some(uri) = members.get_string("uri") else {
-            return Err(Fault::invalid("params.uri: expected a string"));
-        };
-        let done = Ok(Reply::complete(Raw::default()));
-        if *method == Method::Unsubscribe {
-            held.live.subscriptions.remove(uri.as_ref());
-            return done;
-        }
-        let known = held.live.subscriptions.get(uri.as_ref());
-        if known.is_some_and(|task| !task.is_finished()) {
-            return done;
-        }
-        if held.live.subscriptions.len() >= SUBSCRIPTIONS_MAX {
-            return Err(Fault::new(
-                Kind::Limited { retry_after: None },
-                format!("this session has {SUBSCRIPTIONS_MAX} subscriptions, which is the limit"),
-            ));
-        }
-        let Ok(place) = Arc::clone(&self.listens).try_acquire_owned() else {
-            let max = self.settings.listens_max;
-            let text = format!(
-                "{max} streams of notifications are open, which is the limit (listens_max); try \
-                 again later"
-            );
-            return Err(Fault::new(Kind::Limited { retry_after: None }, text));
-        };
-        let wanted = Raw::of(&[uri.as_ref()]);
-        let filter = ObjectWriter::new().raw("resourceSubscriptions", &wanted).finish();
-        let filter = ObjectWriter::new().raw("notifications", &filter).finish();
-        let (confirmed, confirmation) = oneshot::channel();
-        let task = self.listen_for(held, filter, Some((confirmed, place)), false);
-        match timeout(SUBSCRIBE_WAIT, confirmation).await {
-            Ok(Ok(true)) => {
-                held.live.subscriptions.insert(uri.into_owned(), task);
-                done
-            }
-            _ => {
-                let text = format!("`{uri}` cannot be subscribed to: no mount confirmed it");
-                Err(Fault::new(Kind::Invalid { uri: Some(uri.into_owned()) }, text))
-            }
-        }
-    }
-
     /// Runs a listen for the session and puts what it tells on its standing stream. `confirmed`
     /// hears whether any URI was honoured. After `missed`, each list that is listened to is told
     /// as changed.
-    fn listen_for(
+    pub(super) fn listen_for(
         self: &Arc<Self>,
         held: &Held,
         filter: Raw,

@@ -37,6 +37,11 @@ impl Session {
         session
     }
 
+    /// The same session at another gateway, or at the same one started again.
+    pub fn at(&self, http: Http) -> Self {
+        Self { http, ..self.clone() }
+    }
+
     /// The request with this session's headers.
     pub fn of(&self, ask: Ask) -> Ask {
         ask.header("mcp-session-id", &self.id).header("mcp-protocol-version", &self.version)

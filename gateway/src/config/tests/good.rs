@@ -112,6 +112,7 @@ fn a_file_that_says_nothing_has_the_defaults() {
                 sessions_max: 10000,
                 session_idle: 3600s,
                 session_age_max: 2592000s,
+                sessions_ended_max: 1000000,
                 page_entries: 1000,
                 listens_max: 10000,
                 question_wait: 600s,
