@@ -25,6 +25,8 @@ pub struct Reply {
     pub result: Raw,
     /// What it is.
     pub kind: ReplyKind,
+    /// Whether the call waits open at its child, which bounds how often that may ask.
+    pub parked: bool,
     /// The room that it takes of its mount.
     pub room: Room,
 }
@@ -69,7 +71,7 @@ impl AsRef<[u8]> for Roomy {
 impl Reply {
     /// A result of this kind.
     pub fn of(result: Raw, kind: ReplyKind) -> Self {
-        Self { result, kind, room: Room::default() }
+        Self { result, kind, parked: false, room: Room::default() }
     }
 
     /// A complete result.

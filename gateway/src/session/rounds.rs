@@ -14,8 +14,9 @@ const AGAIN_WAIT: Duration = Duration::from_millis(50);
 /// The longest such pause.
 const AGAIN_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// Serves a call to its end. The client is asked whatever the child asks, at most `rounds_max`
-/// times.
+/// Serves a call to its end. The client is asked whatever the child asks: at most `rounds_max`
+/// times where the call is sent anew each time, and as often as its park allows where it waits
+/// open at its child.
 pub(super) async fn serve(
     serve: &BoxServe,
     mut call: Call,
@@ -34,12 +35,12 @@ pub(super) async fn serve(
         if reply.kind != ReplyKind::InputRequired {
             return Ok(reply);
         }
-        rounds += 1;
+        let asks = read(&reply)?;
+        rounds += usize::from(!reply.parked && !asks.requests.is_empty());
         if rounds > rounds_max {
             let asked = format!("asked {rounds_max} times in one call (rounds_max) and asks on");
             return Err(given_up(&asked));
         }
-        let asks = read(&reply)?;
         check(&asks, able)?;
         let mut input = Input { state: asks.state, ..Input::default() };
         if asks.requests.is_empty() {

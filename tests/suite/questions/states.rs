@@ -281,11 +281,42 @@ async fn c121_a_child_that_asks_without_end_is_cut_off() {
         assert_eq!(talked.asked.len(), 3, "{child:?}");
         assert!(talked.answer.contains("rounds_max"), "{child:?}: {talked:?}");
     }
-    let many = vec![ask("roots/list", "{}"); 101];
+    let many = vec![ask("elicitation/create", FORM); 101];
     for child in LEGACY {
-        let play = child.play("", does(&many)).await;
-        let mut client = Able::modern_http(&play.running, "{}");
+        for is_modern in [true, false] {
+            // A call that was given up may ask on there: each client has a child of its own.
+            let play = child.play_with(gateway, "", does(&many)).await;
+            let mut client = match is_modern {
+                true => Able::modern_http(&play.running, ALL_ABILITIES),
+                false => Able::legacy_http(&play.running, "2025-11-25", ALL_ABILITIES).await,
+            };
+            let talked = client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
+            assert!(talked.answer.contains("UNANSWERED"), "{child:?}: {talked:?}");
+            assert_eq!(talked.asked.len(), 100, "{child:?}, {}", client.kind());
+        }
+    }
+}
+
+#[tokio::test]
+async fn c121_what_counts_as_a_round_is_a_question_for_which_the_call_is_sent_anew() {
+    let gateway = "[gateway.limits]\nrounds_max = 1\n";
+    let mut wizard = vec![ask("elicitation/create", FORM); 20];
+    wizard.push(Step::Told);
+    for child in LEGACY {
+        let play = child.play_with(gateway, "", does(&wizard)).await;
+        let mut client = Able::legacy_http(&play.running, "2025-11-25", ALL_ABILITIES).await;
         let talked = client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
-        assert!(talked.answer.contains("UNANSWERED"), "{child:?}: {talked:?}");
+        assert_eq!(talked.asked.len(), 20, "{child:?}: {talked:?}");
+        assert!(talked.answer.contains("content"), "{child:?}: {talked:?}");
+    }
+    let again = r#"{"resultType":"input_required","requestState":"later"}"#.to_owned();
+    let again = [Step::Answer(again)];
+    let script = does(&[])
+        .on_each("tools/call t", &[&again, &again, &again, &[Step::Act("done".to_owned())]]);
+    for child in MODERN {
+        let play = child.play_with(gateway, "", script.clone()).await;
+        let mut client = Able::legacy_http(&play.running, "2025-11-25", ALL_ABILITIES).await;
+        let talked = client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
+        assert!(talked.answer.contains("content"), "{child:?}: {talked:?}");
     }
 }

@@ -221,7 +221,7 @@ impl Talk {
         let asks = InputRequired { requests: requests.collect(), state: Some(key.clone()) };
         let name = json::string(&key).unwrap_or_default();
         parks.hold(&name, self)?;
-        Ok(Reply::of(asks.to_raw(), ReplyKind::InputRequired))
+        Ok(Reply { parked: true, ..Reply::of(asks.to_raw(), ReplyKind::InputRequired) })
     }
 
     /// The client is back, with a request of its own and with answers.
