@@ -61,6 +61,8 @@ pub struct Call {
     /// Questions of the child that the client answered with an error, by their key: the modern era
     /// has no words for that in `inputResponses`.
     pub refused: Arc<[(String, ErrorObject)]>,
+    /// Whether a listen is of use only with all that it asks for: a fault of one part is its own.
+    pub whole: bool,
     /// What flows against the call.
     pub back: Backchannel,
 }
@@ -79,6 +81,7 @@ impl Call {
             mirrored: Arc::default(),
             told: None,
             refused: Arc::default(),
+            whole: false,
             back: Backchannel::none(),
         }
     }

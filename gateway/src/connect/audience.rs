@@ -2,18 +2,26 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use protocol::json::{self, Members, ObjectWriter};
 use protocol::method::notice;
 use protocol::{Raw, task};
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-use crate::call::{Backchannel, Call, Fault};
+use crate::call::{Backchannel, Call, Fault, Kind};
 
 /// Resources that one listen may subscribe to at one child; the rest is not acknowledged.
 const URIS_MAX: usize = 1000;
 /// Updates that a listen holds back until it is acknowledged.
 const UPDATES_HELD_MAX: usize = 64;
+/// How long a legacy child may take to take subscriptions: less than who listens waits for the
+/// acknowledgement, so that what was taken until then is acknowledged.
+pub(super) const TAKEN_WAIT: Duration = Duration::from_secs(8);
+/// Subscriptions of one listen that are on their way at once.
+pub(super) const AT_ONCE_MAX: usize = 32;
 
 /// Who listens to which resources of one child.
 #[derive(Debug, Default)]
@@ -191,6 +199,38 @@ pub(super) fn asked_uris(params: &Raw) -> Result<Vec<String>, Fault> {
         }
     }
     Ok(uris)
+}
+
+/// What comes of all these subscriptions in [`TAKEN_WAIT`], the child's refusals left out.
+///
+/// # Errors
+/// Why none of them came to anything, for a listen that is of no use then.
+pub(super) async fn taken<T>(
+    call: &Call,
+    mount: &str,
+    subscribing: impl Iterator<Item = impl Future<Output = Result<T, Fault>>>,
+) -> Result<Vec<T>, Fault> {
+    let until = Instant::now() + TAKEN_WAIT;
+    let (mut taken, mut missed) = (Vec::new(), None);
+    let mut subscribing = std::pin::pin!(stream::iter(subscribing).buffer_unordered(AT_ONCE_MAX));
+    loop {
+        match timeout_at(until, subscribing.next()).await {
+            Ok(Some(Ok(one))) => taken.push(one),
+            Ok(Some(Err(Fault { kind: Kind::Child(_), .. }))) => {}
+            Ok(Some(Err(fault))) => missed = Some(fault),
+            Ok(None) => break,
+            Err(_) => {
+                let wait = TAKEN_WAIT.as_secs();
+                let text = format!("the server behind `{mount}` took no subscription in {wait} s");
+                missed = Some(Fault::new(Kind::Timeout { mount: mount.into() }, text));
+                break;
+            }
+        }
+    }
+    match missed.filter(|_| call.whole && taken.is_empty()) {
+        Some(fault) => Err(fault),
+        None => Ok(taken),
+    }
 }
 
 /// The URIs that an acknowledgement honours.

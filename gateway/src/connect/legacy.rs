@@ -9,12 +9,14 @@ use protocol::method::notice;
 use protocol::question::Question;
 use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::asking::{Asked, Asking, Channel, OpenCalls, declared, may_ask};
-use super::audience::asked_uris;
+use super::audience::{asked_uris, taken};
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;
 use super::identity::IDENTITY;
+use super::level::{LEVEL_WAIT, Level};
 use super::subscriptions::Subscriptions;
 use super::unreachable::unreachable;
 use super::wire::{Answer, Hear, Wire};
@@ -29,6 +31,7 @@ pub(super) struct Legacy {
     ear: Arc<Ear>,
     calls: Arc<OpenCalls>,
     about: About,
+    level: Level,
 }
 
 impl Legacy {
@@ -68,7 +71,7 @@ impl Legacy {
         let about = read_about(&result.map_err(refused)?)
             .map_err(|text| unreachable(wire.mount(), &text))?;
         wire.notify(notice::INITIALIZED, &Raw::default());
-        Ok(Self { wire, ear, calls, about })
+        Ok(Self { wire, ear, calls, about, level: Level::new() })
     }
 
     /// Answers one call.
@@ -76,6 +79,7 @@ impl Legacy {
         if call.method == Method::Listen {
             return self.listen(&call).await;
         }
+        self.tell_level(&call).await;
         let id = self.wire.fresh_id();
         if may_ask(&call.method) {
             let wire = Arc::clone(&self.wire);
@@ -120,18 +124,30 @@ impl Legacy {
         self.wire.request(id, &Method::Ping, &Raw::default(), None).await.map(drop)
     }
 
+    /// Has the child log as much as the most curious of its callers wants; each gets only what it
+    /// asked for (check 95).
+    async fn tell_level(&self, call: &Call) {
+        let wanted = call.log_level.filter(|_| self.about.capabilities.logging);
+        let Some(params) = wanted.and_then(|level| self.level.raise(level)) else { return };
+        let id = self.wire.fresh_id();
+        let setting = self.wire.request(id, &Method::SetLevel, &params, None);
+        // A child that does not take it logs as it likes.
+        let _taken = timeout(LEVEL_WAIT, setting).await;
+    }
+
     /// A modern listen, as subscriptions to single resources.
     async fn listen(&self, call: &Call) -> Result<Reply, Fault> {
         let asked = asked_uris(&call.params)?;
         let subscriptions = &self.ear.subscriptions;
         // Before the subscriptions, so that no update falls between their answers and this.
         let listening = subscriptions.audience.join(asked.clone(), call.back.clone());
-        let mut shares = Vec::new();
-        if self.about.capabilities.subscribe {
-            for uri in asked {
-                shares.extend(subscriptions.share(&self.wire, uri).await);
+        let shares = match self.about.capabilities.subscribe {
+            true => {
+                let sharing = asked.into_iter().map(|uri| subscriptions.share(&self.wire, uri));
+                taken(call, self.wire.mount(), sharing).await?
             }
-        }
+            false => Vec::new(),
+        };
         if !listening.acknowledge(shares.iter().map(|share| share.uri().to_owned()).collect()) {
             return Ok(Reply::complete(Raw::default()));
         }
@@ -157,7 +173,7 @@ async fn initialize(wire: &Wire, offered: Version) -> Result<Answer, Fault> {
     let params = params.raw("capabilities", &declared()).raw("clientInfo", IDENTITY).finish();
     let id = wire.fresh_id();
     let answer = wire.request(id, &Method::Initialize, &params, None);
-    tokio::time::timeout(HANDSHAKE_WAIT, answer).await.unwrap_or_else(|_| {
+    timeout(HANDSHAKE_WAIT, answer).await.unwrap_or_else(|_| {
         let text = format!("no answer to `initialize` within {} s", HANDSHAKE_WAIT.as_secs());
         Err(unreachable(wire.mount(), &text))
     })

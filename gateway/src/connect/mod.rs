@@ -11,6 +11,7 @@ mod backoff;
 mod changes;
 mod fan;
 mod subscriptions;
+mod level;
 mod asking;
 mod legacy;
 mod modern;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::json::ObjectWriter;
-use protocol::{Method, Raw};
+use protocol::{ErrorObject, Method, Raw};
 use tokio::sync::OnceCell;
 
 use super::audience::Audience;
 use super::wire::Wire;
+use crate::call::{Fault, Kind};
 
 /// What one connection is subscribed to, and who listens.
 #[derive(Default)]
@@ -19,8 +20,8 @@ pub(super) struct Subscriptions {
 
 struct Shared {
     holders: usize,
-    /// Set by the first holder: whether the child took the subscription.
-    taken: Arc<OnceCell<bool>>,
+    /// Set by the first holder: why the child did not take the subscription, if so.
+    taken: Arc<OnceCell<Option<ErrorObject>>>,
 }
 
 /// One listener's share in the subscription of one URI; dropping the last unsubscribes.
@@ -28,12 +29,19 @@ pub(super) struct Share<'a> {
     all: &'a Subscriptions,
     wire: &'a Wire,
     uri: String,
-    taken: Arc<OnceCell<bool>>,
+    taken: Arc<OnceCell<Option<ErrorObject>>>,
 }
 
 impl Subscriptions {
-    /// Subscribes to `uri` unless somebody here has; `None` when the child refuses.
-    pub(super) async fn share<'a>(&'a self, wire: &'a Wire, uri: String) -> Option<Share<'a>> {
+    /// Subscribes to `uri` unless somebody here has.
+    ///
+    /// # Errors
+    /// The child's refusal, or why it was not asked.
+    pub(super) async fn share<'a>(
+        &'a self,
+        wire: &'a Wire,
+        uri: String,
+    ) -> Result<Share<'a>, Fault> {
         let taken = {
             let mut uris = lock(&self.uris);
             let fresh = || Shared { holders: 0, taken: Arc::default() };
@@ -45,10 +53,16 @@ impl Subscriptions {
         let subscribe = || async {
             let params = uri_params(&share.uri);
             let id = wire.fresh_id();
-            matches!(wire.request(id, &Method::Subscribe, &params, None).await, Ok(Ok(_)))
+            Ok::<_, Fault>(wire.request(id, &Method::Subscribe, &params, None).await?.err())
         };
-        let taken = *share.taken.get_or_init(subscribe).await;
-        taken.then_some(share)
+        let refusal = share.taken.get_or_try_init(subscribe).await?.clone();
+        match refusal {
+            None => Ok(share),
+            Some(refusal) => {
+                let text = refusal.message.clone();
+                Err(Fault::new(Kind::Child(refusal), text))
+            }
+        }
     }
 }
 
@@ -70,7 +84,7 @@ impl Drop for Share<'_> {
         uris.remove(&self.uri);
         // Still under the lock: a later subscription is queued behind this. One that was dropped
         // before its answer may have been taken, so it is undone too.
-        if self.taken.get() != Some(&false) {
+        if !matches!(self.taken.get(), Some(Some(_))) {
             self.wire.request_unwaited(&Method::Unsubscribe, &uri_params(&self.uri));
         }
     }

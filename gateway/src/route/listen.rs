@@ -110,9 +110,15 @@ impl Router {
             .map(|part| open(self.current(), Arc::clone(&snapshot), call.clone(), part));
         let mut open = FuturesUnordered::new();
         let mut honoured = Honoured::default();
-        for opened in join_all(opening).await.into_iter().flatten() {
-            honoured.add(&opened);
-            open.push(opened.keep(updates.clone()));
+        for opened in join_all(opening).await {
+            match opened {
+                Ok(opened) => {
+                    honoured.add(&opened);
+                    open.push(opened.keep(updates.clone()));
+                }
+                Err(Some(fault)) if call.whole => return Err(fault),
+                Err(_) => {}
+            }
         }
         call.back.tell_waiting(notice::ACKNOWLEDGED, filter.acknowledgement(&honoured)).await;
         loop {

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::answer::exposes;
 use super::tasks::state;
 use super::view::{Snapshot, View};
-use crate::call::{Backchannel, Call, Notice, Serve};
+use crate::call::{Backchannel, Call, Fault, Kind, Notice, Serve};
 
 /// How long a child may take to confirm its part of a listen.
 const ACK_WAIT: Duration = Duration::from_secs(10);
@@ -154,31 +154,41 @@ pub(super) struct Opened {
     place: usize,
     honoured: Topics,
     notices: mpsc::Receiver<Notice>,
-    serving: AbortOnDropHandle<()>,
+    serving: AbortOnDropHandle<Option<Fault>>,
 }
 
-/// Opens a child's part of a listen; `None` when it does not confirm it in [`ACK_WAIT`].
+/// Opens a child's part of a listen.
+///
+/// # Errors
+/// Why there is none, when the child does not confirm it in [`ACK_WAIT`]; `None` when it refuses
+/// all of it.
 pub(super) async fn open(
     current: Arc<ArcSwap<Snapshot>>,
     snapshot: Arc<Snapshot>,
     call: Call,
     part: Part,
-) -> Option<Opened> {
-    let mounted = Arc::clone(snapshot.mounts.get(part.place)?);
+) -> Result<Opened, Option<Fault>> {
+    let mounted = Arc::clone(snapshot.mounts.get(part.place).ok_or(None)?);
+    let name = Arc::clone(&mounted.name);
     let (back, mut notices) = Backchannel::open();
     let inside = Call { params: part.topics.params(), back, ..call.clone() };
     let serving = tokio::spawn(async move {
         // Its end, however it comes, shows in the notices: the backchannel closes.
-        let _ended = mounted.serve.serve(inside).await;
+        mounted.serve.serve(inside).await.err()
     });
-    let serving = AbortOnDropHandle::new(serving);
-    let first = timeout(ACK_WAIT, notices.recv()).await.ok()??;
+    let mut serving = AbortOnDropHandle::new(serving);
+    let Ok(first) = timeout(ACK_WAIT, notices.recv()).await else {
+        let wait = ACK_WAIT.as_secs();
+        let text = format!("the server behind `{name}` did not confirm a listen in {wait} s");
+        return Err(Some(Fault::new(Kind::Timeout { mount: name }, text)));
+    };
+    let Some(first) = first else { return Err((&mut serving).await.ok().flatten()) };
     if first.method != notice::ACKNOWLEDGED {
-        return None;
+        return Err(None);
     }
-    let honoured = part.topics.confirmed(&first.params)?;
+    let honoured = part.topics.confirmed(&first.params).ok_or(None)?;
     let place = part.place;
-    Some(Opened { current, snapshot, call, place, honoured, notices, serving })
+    Ok(Opened { current, snapshot, call, place, honoured, notices, serving })
 }
 
 impl Opened {
@@ -213,7 +223,7 @@ impl Opened {
         let name = &self.snapshot.mounts.get(self.place)?.name;
         let place = now.mounts.iter().position(|mount| mount.name == *name)?;
         let part = Part { place, topics };
-        open(Arc::clone(&self.current), now, self.call.clone(), part).await
+        open(Arc::clone(&self.current), now, self.call.clone(), part).await.ok()
     }
 
     async fn opened_again(&self, pause: &mut Duration) -> Option<Self> {

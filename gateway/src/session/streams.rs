@@ -15,7 +15,7 @@ use super::legacy::own;
 use super::live::Live;
 use super::replay::{Event, Place};
 use super::resume::is_primed;
-use crate::call::{Backchannel, Call, DynServe};
+use crate::call::{Backchannel, Call, DynServe, Fault};
 
 /// The one stream on which a session is told what belongs to no request.
 pub struct Stream {
@@ -89,6 +89,9 @@ impl Stream {
     }
 }
 
+/// Hears whether any URI of a listen was honoured, or why it failed as a whole.
+pub(super) type Confirmed = oneshot::Sender<Result<bool, Fault>>;
+
 impl Front {
     /// Has the session told of list changes from now on; at once, where it missed some.
     pub(super) fn listen_to_lists(self: &Arc<Self>, held: &Held, missed: bool) {
@@ -109,11 +112,12 @@ impl Front {
         self: &Arc<Self>,
         held: &Held,
         filter: Raw,
-        confirmed: Option<(oneshot::Sender<bool>, OwnedSemaphorePermit)>,
+        confirmed: Option<(Confirmed, OwnedSemaphorePermit)>,
         missed: bool,
     ) -> AbortOnDropHandle<()> {
         let (back, mut notices) = Backchannel::open();
-        let call = Call { params: filter, back, ..own(&held.session, Method::Listen) };
+        let whole = confirmed.is_some();
+        let call = Call { params: filter, back, whole, ..own(&held.session, Method::Listen) };
         let serve = Arc::clone(&self.serve);
         // The session owns the task and the task must not own the session.
         let live = Arc::downgrade(&held.live);
@@ -123,7 +127,13 @@ impl Front {
             let mut serving = serve.serve_boxed(call);
             loop {
                 let told = tokio::select! {
-                    _ended = &mut serving => return,
+                    ended = &mut serving => {
+                        if let (Err(fault), Some(confirmed)) = (ended, confirmed) {
+                            // Who asked may have been cancelled.
+                            let _gone = confirmed.send(Err(fault));
+                        }
+                        return;
+                    }
                     told = notices.recv() => told,
                 };
                 let Some(told) = told else { return };
@@ -137,7 +147,7 @@ impl Front {
                     }
                     if let Some(confirmed) = confirmed.take() {
                         // Who asked may have been cancelled.
-                        let _gone = confirmed.send(honours_uris(&told.params));
+                        let _gone = confirmed.send(Ok(honours_uris(&told.params)));
                     }
                     continue;
                 }

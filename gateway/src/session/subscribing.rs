@@ -22,6 +22,9 @@ const SUBSCRIBE_WAIT: Duration = Duration::from_secs(15);
 const AGAIN_PAUSE_MIN: Duration = Duration::from_millis(500);
 const AGAIN_PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// A listen of a session; it ends when this is dropped.
+type Listening = AbortOnDropHandle<()>;
+
 impl Front {
     /// `resources/subscribe` and `resources/unsubscribe`: a listen of the session's own.
     pub(super) async fn subscription(
@@ -59,25 +62,26 @@ impl Front {
             return Err(Fault::new(Kind::Limited { retry_after: None }, text));
         };
         match subscribed.await {
-            Some(task) => {
+            Ok(task) => {
                 held.live.subscriptions.insert(uri.to_string(), task);
                 self.note(held, Change::Subscribed(uri.into_owned())).await;
                 done
             }
-            None => {
+            Err(Some(fault)) => Err(fault),
+            Err(None) => {
                 let text = format!("`{uri}` cannot be subscribed to: no mount confirmed it");
                 Err(Fault::new(Kind::Invalid { uri: Some(uri.into_owned()) }, text))
             }
         }
     }
 
-    /// Opens a listen to one resource; what comes of it is `None` when nothing confirms it. `None`
-    /// when there is no place for one more.
+    /// Opens a listen to one resource; what comes of it is a fault, or none where it is refused.
+    /// `None` when there is no place for one more.
     fn subscribed(
         self: &Arc<Self>,
         held: &Held,
         uri: &str,
-    ) -> Option<impl Future<Output = Option<AbortOnDropHandle<()>>> + Send + use<>> {
+    ) -> Option<impl Future<Output = Result<Listening, Option<Fault>>> + Send + use<>> {
         let place = Arc::clone(&self.listens).try_acquire_owned().ok()?;
         let wanted = Raw::of(&[uri]);
         let filter = ObjectWriter::new().raw("resourceSubscriptions", &wanted).finish();
@@ -85,8 +89,11 @@ impl Front {
         let (confirmed, confirmation) = oneshot::channel();
         let task = self.listen_for(held, filter, Some((confirmed, place)), false);
         Some(async move {
-            let confirmed = timeout(SUBSCRIBE_WAIT, confirmation).await;
-            matches!(confirmed, Ok(Ok(true))).then_some(task)
+            match timeout(SUBSCRIBE_WAIT, confirmation).await {
+                Ok(Ok(Ok(true))) => Ok(task),
+                Ok(Ok(Err(fault))) => Err(Some(fault)),
+                _ => Err(None),
+            }
         })
     }
 
@@ -123,7 +130,7 @@ async fn again(front: Arc<Front>, session: Session, live: Weak<Live>, uri: Strin
             front.subscribed(&held, &uri)
         };
         let listen = match subscribed {
-            Some(subscribed) => subscribed.await,
+            Some(subscribed) => subscribed.await.ok(),
             None => None,
         };
         if let Some(listen) = listen {

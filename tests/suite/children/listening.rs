@@ -1,9 +1,11 @@
 //! Clients of both eras hear of changes at children of both eras, through one listen each child.
 
 use harness::client::{Session, Stdio, legacy, modern, shown};
-use harness::scripted::{Play, Script, Seen, What, member};
+use harness::scripted::{Play, Plug, Script, Seen, Step, What, member};
 
-use super::{ALL, LegacyHttp, LegacyProcess, ModernEvents, ModernHttp, ModernProcess, Wire};
+use super::{
+    ALL, LegacyEvents, LegacyHttp, LegacyProcess, ModernEvents, ModernHttp, ModernProcess, Wire,
+};
 
 const A: &str = "demo://m/a";
 const UPDATED: &str = "notifications/resources/updated";
@@ -160,5 +162,45 @@ async fn c126_an_acknowledgement_waits_for_the_childs_own() {
         let first = shown(asking.await);
         let honoured = member(&first, "params").unwrap();
         assert!(honoured.contains(r#"{"resourceSubscriptions":["demo://m/a"]}"#), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn c134_a_subscription_that_a_child_ponders_holds_up_no_other() {
+    let wait = [Step::Wait("pondered".to_owned()), Step::Usual];
+    for wire in telling().filter(|wire| wire.is_legacy()) {
+        // The first is answered at once.
+        let script = resources().on_each("resources/subscribe", &[&[Step::Usual], &wait]);
+        let play = wire.play("", script).await;
+        let (_first, _stream) = session(&play, A).await;
+        let slow = play.running.http().session("2025-06-18").await;
+        let pondered = slow.send("resources/subscribe", r#"{"uri":"demo://m/b"}"#);
+        let mut pondered = std::pin::pin!(pondered);
+        let meanwhile = async {
+            play.director("m").saw_times(2, What::Request, "resources/subscribe").await;
+            let (third, mut standing) = session(&play, A).await;
+            play.director("m").tell(UPDATED, r#"{"uri":"demo://a"}"#);
+            assert!(shown(standing.message().await).contains(A), "{wire:?}");
+            drop(third);
+            play.director("m").open("pondered");
+        };
+        let (mut answer, ()) = tokio::join!(&mut pondered, meanwhile);
+        let answer = shown(answer.message().await);
+        assert!(answer.contains(r#""result":{}"#), "{wire:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn c096_a_subscription_at_a_child_that_is_down_says_so() {
+    let keys = "health = { probe_every = \"20ms\", failures_max = 2, pause = \"10ms\", \
+                pause_max = \"50ms\", dials_per_hour = 100000 }\n";
+    for wire in [LegacyEvents, ModernEvents] {
+        let play = wire.play(keys, resources()).await;
+        play.director("m").plug(Plug::Out);
+        play.until_state("m", "down").await;
+        let session = play.running.http().session("2025-06-18").await;
+        let answer = session.shown("resources/subscribe", r#"{"uri":"demo://m/a"}"#).await;
+        assert!(answer.contains("CONNECTION_ERROR"), "{wire:?}: {answer}");
+        assert!(answer.contains("`m`"), "{wire:?}: {answer}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use protocol::envelope::{self, Message};
 use protocol::json::{Members, ObjectWriter};
@@ -25,9 +24,7 @@ use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
 use crate::connect::asking::{Channel, OpenCalls, Voice, may_ask};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
-
-/// How long a call waits until its child has taken the log level that its caller wants.
-const LEVEL_WAIT: Duration = Duration::from_secs(5);
+use crate::connect::level::LEVEL_WAIT;
 
 /// What a link and its tasks share.
 pub(super) struct Legacy {
@@ -89,10 +86,8 @@ impl Legacy {
     /// Has the child log as much as the most curious of its callers wants; each gets only what it
     /// asked for (check 95).
     async fn tell_level(self: &Arc<Self>, call: &Call, session: &Arc<Session>) {
-        let Some(name) = call.log_level.and_then(|level| session.raise_level(level)) else {
-            return;
-        };
-        let params = ObjectWriter::new().string("level", name).finish();
+        let raised = call.log_level.and_then(|level| session.raise_level(level));
+        let Some(params) = raised else { return };
         // A child that does not take it logs as it likes.
         let _taken = timeout(LEVEL_WAIT, self.once(Method::SetLevel, params, session)).await;
     }
@@ -274,6 +269,7 @@ impl Legacy {
         let session = Arc::new(session);
         self.session.send_replace(Arc::clone(&session));
         self.calls.anew();
+        self.subscriptions.forgotten();
         self.changes.all();
         self.life.run(subscriptions::again(Arc::clone(self), Arc::clone(&session)));
         session

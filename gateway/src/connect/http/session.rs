@@ -1,14 +1,13 @@
 //! The handshake of the legacy era and the session it opens.
 
 use std::ops::ControlFlow::Continue;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use protocol::capabilities::ServerCapabilities;
 use protocol::envelope;
 use protocol::json::{self, Members, ObjectWriter};
-use protocol::meta::LEVELS;
 use protocol::method::notice;
 use protocol::{ErrorObject, Method, Raw, Version, error, header};
 use tokio::time::timeout;
@@ -21,6 +20,7 @@ use super::wanted::{Ended, Wanted, ended};
 use crate::call::{About, Call, Caller, Fault};
 use crate::connect::asking::declared;
 use crate::connect::identity::IDENTITY;
+use crate::connect::level::Level;
 
 /// The longest wait for one answer of the handshake: some children start only now.
 pub(super) const HANDSHAKE_WAIT: Duration = Duration::from_secs(30);
@@ -33,16 +33,13 @@ pub(super) struct Session {
     /// The version agreed on, as the child wrote it.
     version: HeaderValue,
     pub(super) about: About,
-    /// The least severe log level that the child was told; above all of them before that.
-    level: AtomicU8,
+    level: Level,
 }
 
 impl Session {
-    /// The name of a log level, where the child must be told of it: it has not sent as much yet.
-    pub(super) fn raise_level(&self, level: u8) -> Option<&'static str> {
-        let known =
-            !self.about.capabilities.logging || self.level.fetch_min(level, Relaxed) <= level;
-        LEVELS.get(usize::from(level)).copied().filter(|_| !known)
+    /// The params of `logging/setLevel`, where the child must be told of this level.
+    pub(super) fn raise_level(&self, level: u8) -> Option<Raw> {
+        self.about.capabilities.logging.then(|| self.level.raise(level)).flatten()
     }
 
     /// The headers of every request in this session.
@@ -270,7 +267,7 @@ fn session(client: &HttpClient, id: Option<HeaderValue>, result: &Raw) -> Result
         id,
         version: HeaderValue::from_static(version.as_str()),
         about,
-        level: AtomicU8::new(u8::MAX),
+        level: Level::new(),
     })
 }
 

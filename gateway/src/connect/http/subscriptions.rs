@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use protocol::json::ObjectWriter;
 use protocol::{Method, Raw};
 use tokio::time::timeout;
@@ -12,20 +13,18 @@ use super::faults::unreachable;
 use super::legacy::Legacy;
 use super::session::Session;
 use super::stream::Stream;
-use crate::call::{Call, Fault, Reply};
-use crate::connect::audience::{Audience, asked_uris};
+use crate::call::{Call, Fault, Kind, Reply};
+use crate::connect::audience::{AT_ONCE_MAX, Audience, TAKEN_WAIT, asked_uris, taken};
 
 /// Resources subscribed to at one child; more are not honoured.
 const SUBSCRIBED_MAX: usize = 1000;
-/// The longest wait until the child's stream is open, and for the answer to a subscription.
+/// The longest wait for the answer to a subscription in a new session.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// Who listens to what.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     held: Mutex<HashMap<String, Holding>>,
-    /// Held while the child is told, so that it is told in order.
-    wire: tokio::sync::Mutex<()>,
     pub(super) audience: Audience,
 }
 
@@ -33,8 +32,21 @@ pub(super) struct Subscriptions {
 #[derive(Debug, Default)]
 struct Holding {
     holders: usize,
-    /// The child said that it tells of changes.
-    subscribed: bool,
+    told: Told,
+    /// Held while the child is told, so that it is told in order.
+    wire: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What the child was told of one URI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    /// Nothing that holds.
+    #[default]
+    Nothing,
+    /// It was asked, and has not answered.
+    Asked,
+    /// It said that it tells of changes.
+    Subscribed,
 }
 
 impl Subscriptions {
@@ -45,10 +57,22 @@ impl Subscriptions {
     /// The child did not take the subscription to `uri` again: it counts as none, and the listens
     /// that hold it end, so that who listens asks anew or learns of the refusal.
     fn refused(&self, uri: &str) {
-        if let Some(holding) = self.held().get_mut(uri) {
-            holding.subscribed = false;
-        }
+        self.told(uri, Told::Nothing);
         self.audience.refused(uri);
+    }
+
+    fn told(&self, uri: &str, told: Told) {
+        if let Some(holding) = self.held().get_mut(uri) {
+            holding.told = told;
+        }
+    }
+
+    /// The child forgot what it was told: who comes now tells it by itself, and [`again`] does so
+    /// for those who are there.
+    pub(super) fn forgotten(&self) {
+        for holding in self.held().values_mut() {
+            holding.told = Told::Nothing;
+        }
     }
 
     /// Tells everyone of everything: events were lost.
@@ -73,6 +97,7 @@ impl Drop for Part<'_> {
         let Some(holding) = held.get_mut(&self.uri) else { return };
         holding.holders = holding.holders.saturating_sub(1);
         if holding.holders == 0 {
+            drop(held);
             let (child, uri) = (Arc::clone(self.child), std::mem::take(&mut self.uri));
             self.child.life.errand(async move { unsubscribe(&child, &uri).await });
         }
@@ -81,42 +106,71 @@ impl Drop for Part<'_> {
 
 /// Ends a subscription that nobody has taken up again meanwhile.
 async fn unsubscribe(child: &Arc<Legacy>, uri: &str) {
-    let _wire = child.subscriptions.wire.lock().await;
-    let ended = {
-        let mut held = child.subscriptions.held();
-        let unused = held.get(uri).is_some_and(|holding| holding.holders == 0);
-        if unused { held.remove(uri) } else { None }
+    let Some(wire) = child.subscriptions.held().get(uri).map(|holding| Arc::clone(&holding.wire))
+    else {
+        return;
     };
-    if ended.is_some_and(|holding| holding.subscribed) {
+    let _wire = wire.lock().await;
+    let unused = |holding: &&mut Holding| holding.holders == 0;
+    let was = {
+        let mut held = child.subscriptions.held();
+        let Some(holding) = held.get_mut(uri).filter(unused) else { return };
+        std::mem::replace(&mut holding.told, Told::Nothing)
+    };
+    if was != Told::Nothing {
         let session = child.session();
         let done = child.once(Method::Unsubscribe, named(uri), &session).await;
         tracing::debug!(done, "a subscription is given back");
     }
+    let mut held = child.subscriptions.held();
+    if held.get_mut(uri).filter(unused).is_some() {
+        held.remove(uri);
+    }
 }
 
-/// Takes part in the subscription to `uri`; `None` when the child refuses it.
-async fn hold<'a>(child: &'a Arc<Legacy>, uri: &str) -> Option<Part<'a>> {
-    let _wire = child.subscriptions.wire.lock().await;
-    let (part, subscribed) = {
+/// Takes part in the subscription to `uri`.
+///
+/// # Errors
+/// The child's refusal, or why it was not asked.
+async fn hold(child: &Arc<Legacy>, uri: String) -> Result<Part<'_>, Fault> {
+    let (part, wire) = {
         let mut held = child.subscriptions.held();
         if held.len() >= SUBSCRIBED_MAX {
-            held.retain(|known, holding| holding.holders > 0 || known == uri);
+            held.retain(|known, holding| holding.holders > 0 || *known == uri);
         }
-        if held.len() >= SUBSCRIBED_MAX && !held.contains_key(uri) {
-            return None;
+        if held.len() >= SUBSCRIBED_MAX && !held.contains_key(&uri) {
+            let text = format!(
+                "{SUBSCRIBED_MAX} resources of this server are subscribed to, which is the limit"
+            );
+            return Err(Fault::new(Kind::Limited { retry_after: None }, text));
         }
-        let holding = held.entry(uri.to_owned()).or_default();
+        let holding = held.entry(uri.clone()).or_default();
         holding.holders += 1;
-        (Part { child, uri: uri.to_owned() }, holding.subscribed)
+        let wire = (holding.told != Told::Subscribed).then(|| Arc::clone(&holding.wire));
+        (Part { child, uri }, wire)
     };
-    if !subscribed {
-        let subscribing = child.own(Method::Subscribe, named(uri));
-        timeout(WAIT, subscribing).await.ok()?.ok()?;
-        if let Some(holding) = child.subscriptions.held().get_mut(uri) {
-            holding.subscribed = true;
+    let Some(wire) = wire else { return Ok(part) };
+    let _wire = wire.lock().await;
+    let tell = |told: Told| {
+        let mut held = child.subscriptions.held();
+        held.get_mut(&part.uri).map(|holding| std::mem::replace(&mut holding.told, told))
+    };
+    if tell(Told::Asked) == Some(Told::Subscribed) {
+        tell(Told::Subscribed);
+        return Ok(part);
+    }
+    match child.own(Method::Subscribe, named(&part.uri)).await {
+        Ok(_) => {
+            tell(Told::Subscribed);
+            Ok(part)
+        }
+        Err(fault) => {
+            if matches!(fault.kind, Kind::Child(_)) {
+                tell(Told::Nothing);
+            }
+            Err(fault)
         }
     }
-    Some(part)
 }
 
 /// Answers a listen: subscribes, acknowledges, and tells of updates until it is dropped.
@@ -124,12 +178,13 @@ pub(super) async fn listen(child: &Arc<Legacy>, call: &Call) -> Result<Reply, Fa
     let asked = asked_uris(&call.params)?;
     // Before the subscriptions, so that no update falls between their answers and this.
     let listening = child.subscriptions.audience.join(asked.clone(), call.back.clone());
-    let mut parts = Vec::new();
-    if child.session().about.capabilities.subscribe && has_stream(child).await {
-        for uri in &asked {
-            parts.extend(hold(child, uri).await);
+    let parts = match child.session().about.capabilities.subscribe && has_stream(child).await {
+        true => {
+            let holding = asked.into_iter().map(|uri| hold(child, uri));
+            taken(call, child.client.mount(), holding).await?
         }
-    }
+        false => Vec::new(),
+    };
     if !listening.acknowledge(parts.iter().map(|part| part.uri.clone()).collect()) {
         return Ok(Reply::complete(Raw::default()));
     }
@@ -142,24 +197,28 @@ pub(super) async fn listen(child: &Arc<Legacy>, call: &Call) -> Result<Reply, Fa
 /// Updates come on the child's own stream; without one, nothing can be honoured (check 134).
 async fn has_stream(child: &Legacy) -> bool {
     let mut stream = child.stream.subscribe();
-    let known = timeout(WAIT, stream.wait_for(|stream| *stream != Stream::Opening)).await;
+    let known = timeout(TAKEN_WAIT, stream.wait_for(|stream| *stream != Stream::Opening)).await;
     !matches!(known, Ok(Ok(stream)) if *stream == Stream::Absent)
 }
 
 /// Subscribes anew in a new session.
 pub(super) async fn again(child: Arc<Legacy>, session: Arc<Session>) {
-    let wire = child.subscriptions.wire.lock().await;
-    let uris: Vec<String> = {
+    let used: Vec<(String, Arc<tokio::sync::Mutex<()>>)> = {
         let held = child.subscriptions.held();
         let used = held.iter().filter(|(_, holding)| holding.holders > 0);
-        used.map(|(uri, _)| uri.clone()).collect()
+        used.map(|(uri, holding)| (uri.clone(), Arc::clone(&holding.wire))).collect()
     };
-    for uri in uris {
-        let subscribing = child.once(Method::Subscribe, named(&uri), &session);
-        if !timeout(WAIT, subscribing).await.unwrap_or(false) {
-            child.subscriptions.refused(&uri);
+    let subscribing = used.into_iter().map(|(uri, wire)| {
+        let (child, session) = (&child, &session);
+        async move {
+            let _wire = wire.lock().await;
+            let subscribing = child.once(Method::Subscribe, named(&uri), session);
+            match timeout(WAIT, subscribing).await {
+                Ok(true) => child.subscriptions.told(&uri, Told::Subscribed),
+                _ => child.subscriptions.refused(&uri),
+            }
         }
-    }
-    drop(wire);
+    });
+    stream::iter(subscribing).buffer_unordered(AT_ONCE_MAX).for_each(async |()| {}).await;
     child.subscriptions.all_updated();
 }

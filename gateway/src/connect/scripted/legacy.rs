@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use super::super::asking::Asking;
 use super::super::legacy::Legacy;
 use super::super::wire::Cable;
-use super::{Child, call_back, wired, word};
-use crate::call::{Event, Fault, List, NOTICES_QUEUED_MAX};
+use super::{Child, call, call_back, wired, word};
+use crate::call::{Call, Event, Fault, List, NOTICES_QUEUED_MAX};
 
 const ROOM: usize = 64 << 10;
 
@@ -275,4 +275,68 @@ async fn a_listener_that_takes_nothing_is_ended_and_holds_nobody_up() {
     };
     let (reply, _) = tokio::join!(legacy.serve(listen), playing);
     assert_eq!(reply.unwrap().result.as_str(), "{}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c134_subscriptions_are_asked_for_at_once_and_what_is_late_is_not_acknowledged() {
+    let (legacy, _lines, mut child, _) = greeted(json!({"resources": {"subscribe": true}})).await;
+    let (listen, mut notices) =
+        call_back(Method::Listen, listen_to(&["f:///silent", "f:///a", "f:///b"]));
+    let playing = async {
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(child.request("resources/subscribe").await);
+        }
+        child.result(ids[2], json!({})).await;
+        child.result(ids[1], json!({})).await;
+        let first = notices.recv().await.unwrap();
+        let honoured = r#"{"notifications":{"resourceSubscriptions":["f:///b","f:///a"]}}"#;
+        assert_eq!(first.params.as_str(), honoured);
+        let message = child.next().await;
+        assert_eq!(message["method"], "notifications/cancelled", "nobody waits for it any more");
+        assert_eq!(message["params"]["requestId"], ids[0]);
+        let message = child.next().await;
+        assert_eq!(message["method"], "resources/unsubscribe", "it may have been taken");
+        assert_eq!(message["params"]["uri"], "f:///silent");
+    };
+    tokio::select! {
+        reply = legacy.serve(listen) => panic!("a listen stays open: {reply:?}"),
+        () = playing => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c095_a_child_on_a_wire_is_told_the_most_verbose_level_that_any_caller_wants_once() {
+    for (capabilities, expected) in [(json!({"logging": {}}), "warning info "), (json!({}), "")] {
+        let (legacy, _lines, mut child, _) = greeted(capabilities).await;
+        let mut told = String::new();
+        for log_level in [None, Some(3), Some(4), Some(1), Some(1), Some(3)] {
+            let call = Call { log_level, ..call(Method::ToolsCall, json!({"name": "a"})) };
+            let playing = async {
+                loop {
+                    let message = child.next().await;
+                    let id = message["id"].as_u64().unwrap();
+                    child.result(id, json!({"content": []})).await;
+                    if message["method"] == "tools/call" {
+                        return;
+                    }
+                    assert_eq!(message["method"], "logging/setLevel");
+                    told += &format!("{} ", message["params"]["level"].as_str().unwrap());
+                }
+            };
+            let (reply, ()) = tokio::join!(legacy.serve(call), playing);
+            reply.unwrap();
+        }
+        assert_eq!(told, expected);
+    }
+    let (legacy, _lines, mut child, _) = greeted(json!({"logging": {}})).await;
+    let call = Call { log_level: Some(0), ..call(Method::ToolsCall, json!({"name": "a"})) };
+    let playing = async {
+        child.request("logging/setLevel").await;
+        assert_eq!(child.next().await["method"], "notifications/cancelled");
+        let id = child.request("tools/call").await;
+        child.result(id, json!({"content": []})).await;
+    };
+    let (reply, ()) = tokio::join!(legacy.serve(call), playing);
+    reply.expect("a child that says nothing to it costs a wait, not the call");
 }
