@@ -1,6 +1,7 @@
 //! What flows through the middle: a call, its reply or fault, and who may answer one.
 
 mod caller;
+mod aside;
 mod backchannel;
 mod reply;
 mod fault;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use protocol::header::Mirrored;
 use protocol::{ErrorObject, Method, Raw};
 
+pub use aside::{Aside, Standing};
 pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice, POLL, Switch};
 pub use caller::{Caller, Principal};
 pub use fault::{Fault, Kind, Origin, Retry};
@@ -63,6 +65,8 @@ pub struct Call {
     pub refused: Arc<[(String, ErrorObject)]>,
     /// Whether a listen is of use only with all that it asks for: a fault of one part is its own.
     pub whole: bool,
+    /// The way to the client outside of this call; none where there are no words for that.
+    pub aside: Aside,
     /// What flows against the call.
     pub back: Backchannel,
 }
@@ -82,6 +86,7 @@ impl Call {
             told: None,
             refused: Arc::default(),
             whole: false,
+            aside: Aside::default(),
             back: Backchannel::none(),
         }
     }

@@ -228,6 +228,7 @@ impl Hear for Ear {
                 }
             }
             notice::MESSAGE => self.calls.log(params, Channel::Only),
+            notice::ELICITATION_COMPLETE => self.calls.visited(&params),
             _ => tracing::debug!(target: "child", mount = wire.mount(), "ignored: {method}"),
         }
     }

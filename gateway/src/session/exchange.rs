@@ -321,6 +321,8 @@ pub(super) struct NoticeShape {
     pub(super) progress: Option<f64>,
     /// The least severe log message wanted; none without it.
     pub(super) log_level: Option<u8>,
+    /// Whether the client knows the end of a visit to a page.
+    pub(super) visits: bool,
     /// The id of a listen request, which tags all it is told (check 128).
     pub(super) subscription: Option<Raw>,
     /// The tasks that a listen asks for.
@@ -344,6 +346,7 @@ impl NoticeShape {
                 let level = answer::level(&told.params)?;
                 (level >= wanted).then(|| told.params.clone())?
             }
+            (notice::ELICITATION_COMPLETE, None) => self.visits.then(|| told.params.clone())?,
             (notice::PROGRESS | notice::MESSAGE, Some(_)) => return None,
             (method, Some(id)) => {
                 let params = self.tasks.told(method, &told.params)?;

@@ -1,6 +1,6 @@
 //! The legacy face: the handshake, and requests within a session.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use protocol::capabilities::ServerCapabilities;
 use protocol::envelope::{self, Message};
@@ -18,12 +18,13 @@ use super::exchange::{Exchange, NoticeShape, Running};
 use super::front::{Front, Held, Outcome};
 use super::head::Arrival;
 use super::ledger::Change;
+use super::live::Live;
 use super::modern::{in_flight_twice, nothing};
 use super::resume::is_primed;
 use super::rounds;
 use super::sessions::Session;
 use super::states::may_ask;
-use crate::call::{Backchannel, Call, Caller, DynServe, Endpoint, Fault, Kind, Reply};
+use crate::call::{Aside, Backchannel, Call, Caller, DynServe, Endpoint, Fault, Kind, Reply};
 
 /// The extensions that a handshake can agree on: tasks are of the modern era alone (check 187).
 const OF_A_HANDSHAKE: [&str; 1] = [extension::UI];
@@ -105,15 +106,12 @@ impl Front {
             self.ending.clone(),
         );
         let level = held.live.level();
-        let shape = NoticeShape {
-            token: meta.progress_token.clone(),
-            log_level: Some(level),
-            ..NoticeShape::default()
-        };
+        let shape = held.shape(&meta);
         let call = Call {
             params,
             wants_progress: meta.progress_token.is_some(),
             log_level: Some(level),
+            aside: held.aside(),
             back: back.holding(),
             ..held.call(method.clone())
         };
@@ -245,6 +243,11 @@ fn greeting(version: Version, discovered: &Raw) -> Raw {
         .finish()
 }
 
+/// Whether a client has words for the end of a visit to a page.
+fn knows_visits(session: &Session) -> bool {
+    session.version == Version::V2025_11_25
+}
+
 fn not_offered(method: &Method) -> Fault {
     Fault::new(Kind::UnknownMethod, format!("nothing here offers {}", method.as_str()))
 }
@@ -260,6 +263,27 @@ fn level_of(params: &Raw) -> Result<u8, Fault> {
 }
 
 impl Held {
+    /// How the notices of a call look to the client.
+    fn shape(&self, meta: &Meta) -> NoticeShape {
+        NoticeShape {
+            token: meta.progress_token.clone(),
+            log_level: Some(self.live.level()),
+            visits: knows_visits(&self.session),
+            ..NoticeShape::default()
+        }
+    }
+
+    /// The way to the client outside of its calls, for what only some versions know.
+    fn aside(&self) -> Aside {
+        match knows_visits(&self.session) {
+            true => {
+                let live: Weak<Live> = Arc::downgrade(&self.live);
+                Aside::to(live)
+            }
+            false => Aside::default(),
+        }
+    }
+
     /// A call of the session, by a client that can be asked if it takes streams.
     fn call(&self, method: Method) -> Call {
         let mut call = own(&self.session, method);

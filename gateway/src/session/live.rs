@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::asking::Answer;
 use super::ledger::{AskedFor, Stamp};
 use super::replay::Replays;
+use crate::call::Standing;
 
 /// Messages outside any request that may wait while a session's stream is not being read.
 pub(super) const STANDING_QUEUED_MAX: usize = 256;
@@ -253,6 +254,12 @@ impl Live {
         self.subscriptions.clear();
         drop(self.lists.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
+}
+
+impl Standing for Live {
+    fn tell_aside(&self, method: &str, params: &Raw) {
+        self.tell(envelope::notification(method, params));
     }
 }
 

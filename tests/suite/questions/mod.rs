@@ -7,6 +7,7 @@ mod crossing;
 mod ledger;
 mod reloaded;
 mod sharing_of;
+mod visits;
 
 use harness::scripted::{Cast, Http, Play, Script, Speaks, Step};
 

@@ -8,6 +8,7 @@
 mod asked;
 mod parks;
 mod talk;
+mod visits;
 mod dropped;
 mod open_calls;
 

@@ -18,6 +18,7 @@ use super::asked::Asked;
 use super::dropped::Dropped;
 use super::parks::gone;
 use super::talk::{Event, QUESTIONS_MAX, Talk, check};
+use super::visits::Visits;
 use super::{Asking, Rules};
 use crate::call::{Backchannel, Call, Caller, Fault, Future, Kind, Principal, Reply, Switch};
 
@@ -41,6 +42,8 @@ pub(in crate::connect) struct OpenCalls {
     /// Ends those that wait for their clients.
     pub(super) ended: CancellationToken,
     pub(super) parked: TaskTracker,
+    /// Pages that clients were sent to.
+    visits: Mutex<Visits>,
     /// Log messages that belonged to no single call.
     logs_dropped: AtomicU64,
 }
@@ -153,6 +156,7 @@ impl OpenCalls {
             turn,
             ended: CancellationToken::new(),
             parked: TaskTracker::new(),
+            visits: Mutex::default(),
             logs_dropped: AtomicU64::new(0),
         })
     }
@@ -188,7 +192,7 @@ impl OpenCalls {
         let voice = Voice(voice);
         let (back, switch) = Backchannel::switched(call.back.clone());
         call.back = back;
-        let caller = Arc::clone(&call.caller);
+        let (caller, aside) = (Arc::clone(&call.caller), call.aside.clone());
         let open = Open {
             voice: Some(voice.clone()),
             task: task_of(&call),
@@ -198,7 +202,7 @@ impl OpenCalls {
             over: false,
         };
         let place = self.enter(open, turn);
-        let talk = Talk::new(begin(call, voice), events, switch, caller, place);
+        let talk = Talk::new(begin(call, voice), events, switch, (caller, aside), place);
         talk.go_on(&self.rules().parks).await
     }
 
@@ -376,6 +380,15 @@ impl OpenCalls {
             let mount = &*self.rules().mount;
             tracing::debug!(target: "child", mount, dropped, "a log message belongs to no call");
         }
+    }
+
+    pub(super) fn visits(&self) -> MutexGuard<'_, Visits> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The child tells that a page was visited that it sent somebody to.
+    pub(in crate::connect) fn visited(&self, params: &Raw) {
+        self.visits().over(params);
     }
 
     /// The child takes back a question of which nothing says in which call it was.

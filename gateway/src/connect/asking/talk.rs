@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::asked::Asked;
 use super::open_calls::{OpenCalls, Place};
 use super::parks::{Parks, fresh_key};
-use crate::call::{Call, Caller, Fault, Future, Kind, Principal, Reply, ReplyKind, Switch};
+use crate::call::{Aside, Call, Caller, Fault, Future, Kind, Principal, Reply, ReplyKind, Switch};
 
 /// How long more questions are waited for after one came: a client is asked all of them at once.
 const GATHER_WAIT: Duration = Duration::from_millis(5);
@@ -41,6 +41,7 @@ pub(super) struct Talk {
     events: mpsc::Receiver<Event>,
     switch: Switch,
     caller: Arc<Caller>,
+    aside: Aside,
     asked: usize,
     /// What the client lacked to be asked, if the child did ask it.
     lacked: Option<Fault>,
@@ -52,12 +53,12 @@ impl Talk {
         running: Future<'static, Outcome>,
         events: mpsc::Receiver<Event>,
         switch: Switch,
-        caller: Arc<Caller>,
+        (caller, aside): (Arc<Caller>, Aside),
         place: Place,
     ) -> Self {
         let (open, running) = (Vec::new(), Some(running));
         let (outcome, lacked, asked) = (None, None, 0);
-        Self { running, open, outcome, events, switch, caller, asked, lacked, place }
+        Self { running, open, outcome, events, switch, caller, aside, asked, lacked, place }
     }
 
     pub(super) fn principal(&self) -> &Principal {
@@ -133,6 +134,9 @@ impl Talk {
             event = self.events.recv() => event,
             outcome = running => {
                 self.place.leave(is_over(&outcome));
+                if let Err(Fault { kind: Kind::Child(error), .. }) = &outcome {
+                    self.place.calls.visits().required(error, &self.aside);
+                }
                 self.running = None;
                 self.outcome = Some(explained(outcome, self.lacked.take()));
                 return;
@@ -166,6 +170,9 @@ impl Talk {
         let question = asked.question();
         let lacks = Abilities::read(&self.caller.capabilities).lacks(question, asked.params());
         let Some(lacks) = lacks else {
+            if question == Question::Elicitation {
+                self.place.calls.visits().asked(asked.params(), &self.aside, &self.switch);
+            }
             self.open.push((format!("q{}", self.asked), asked));
             return Ok(());
         };
@@ -227,6 +234,7 @@ impl Talk {
     /// The client is back, with a request of its own and with answers.
     pub(super) fn resume(&mut self, call: &Call, input: &Input) {
         self.caller = Arc::clone(&call.caller);
+        self.aside = call.aside.clone();
         self.switch.point(call.back.clone());
         for (key, asked) in std::mem::take(&mut self.open) {
             let response = input.responses.iter().find(|(name, _)| *name == key);

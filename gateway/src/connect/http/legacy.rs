@@ -230,6 +230,8 @@ impl Legacy {
             }
         } else if method == notice::MESSAGE {
             self.calls.log(params, Channel::Aside);
+        } else if method == notice::ELICITATION_COMPLETE {
+            self.calls.visited(&params);
         } else if !self.changes.notice(method) {
             tracing::debug!(method, "a notification without a call is left aside");
         }
