@@ -3,6 +3,7 @@
 
 mod args;
 mod fault;
+mod interrupt;
 mod wire;
 mod serve;
 mod child;
@@ -24,6 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, What};
 use crate::fault::Fault;
+use crate::interrupt::unless_interrupted;
 
 fn main() -> ExitCode {
     match run(Args::parse().what) {
@@ -44,12 +46,17 @@ fn run(what: What) -> Result<(), Fault> {
         What::Load(args) => on_one_core()?.block_on(load::run(args)),
         What::Sick(args) => child::sick::run(&args),
         What::Fugitive { .. } => custody::fugitive(),
-        What::Custody(args) => on_one_core()?.block_on(custody::run(args)),
-        What::FirstList(args) => on_one_core()?.block_on(first_list::run(args)),
-        What::Beside(args) => on_one_core()?.block_on(beside::run(args)),
-        What::Soak(args) => on_one_core()?.block_on(soak::run(args)),
-        What::Compare(args) => on_one_core()?.block_on(compare::run(args)),
+        What::Custody(args) => measure(custody::run(args)),
+        What::FirstList(args) => measure(first_list::run(args)),
+        What::Beside(args) => measure(beside::run(args)),
+        What::Soak(args) => measure(soak::run(args)),
+        What::Compare(args) => measure(compare::run(args)),
     }
+}
+
+/// What is measured is in other processes, which end with it.
+fn measure(measuring: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    on_one_core()?.block_on(unless_interrupted(measuring))
 }
 
 /// What stands on the path of a call may use the whole machine, as the gateway does.

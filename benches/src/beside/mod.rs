@@ -1,13 +1,9 @@
 //! What a healthy mount costs its callers beside one that floods, hangs, drips, or answers without
-//! end, against the same mount in the same gateway while nobody calls that one.
+//! end, against the same mount in the same gateway before anybody calls that one.
 
 mod callers;
 
 use std::fmt::Write;
-
-use serde::Serialize;
-use serde_json::json;
-use tokio::time::{Duration, sleep};
 
 use crate::args::{BesideArgs, Harm, RoundArgs};
 use crate::compare::{Process, keep_as};
@@ -17,9 +13,9 @@ use crate::load::{Endpoint, Outcome, Plan, Ready};
 use crate::say;
 use crate::wire::Era;
 use callers::Callers;
+use serde::Serialize;
+use serde_json::json;
 
-/// What a call of the sick mount left behind is over by then.
-const CALM_AFTER: Duration = Duration::from_secs(3);
 /// Length of the healthy mount's results.
 const TEXT_BYTES: u64 = 300;
 /// Calls of one round at most; its seconds are what ends it.
@@ -78,22 +74,23 @@ async fn harmed(args: &BesideArgs, harm: Harm) -> Result<Harmed, Fault> {
     let folder = folder.map_err(Fault::during("making a folder"))?;
     let routing = folder.path().join("routing.toml");
     std::fs::write(&routing, routing_text(harm)?).map_err(Fault::during(routing.display()))?;
-    let mut gateway =
-        Process::gateway(args.kept.gateway.as_deref(), &routing, folder.path()).await?;
-    let endpoint = Endpoint::parse(&gateway.endpoint)?;
-    callers::until_listed(&endpoint).await?;
     let (mut alone, mut beside, mut sick_calls) = (Vec::new(), Vec::new(), 0);
+    let mut peak_bytes = 0;
     for _ in 0..args.rounds {
+        // A new one each time: the sick child still works on calls that were given up.
+        let mut gateway =
+            Process::gateway(args.kept.gateway.as_deref(), &routing, folder.path()).await?;
+        let endpoint = Endpoint::parse(&gateway.endpoint)?;
+        callers::until_listed(&endpoint).await?;
         alone.push(round(&endpoint, args.seconds).await?);
         let callers = Callers::start(&endpoint, args.callers);
         callers.all_called().await;
         beside.push(round(&endpoint, args.seconds).await?);
         sick_calls += callers.stop().await;
-        sleep(CALM_AFTER).await;
         gateway.still_runs()?;
+        peak_bytes = peak_bytes.max(Memory::of(gateway.pid)?.peak_bytes);
+        gateway.stop().await;
     }
-    let peak_bytes = Memory::of(gateway.pid)?.peak_bytes;
-    gateway.stop().await;
     Ok(Harmed { harm, alone, beside, sick_calls, peak_bytes })
 }
 

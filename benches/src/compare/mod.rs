@@ -30,16 +30,10 @@ const DISTURBED_PAUSE: Duration = Duration::from_secs(5);
 /// Runs all cases, prints the tables and keeps the results.
 ///
 /// # Errors
-/// A program cannot be started, an answer was wrong, the result cannot be written, or the run
-/// was interrupted. All processes have ended by then.
+/// A program cannot be started, an answer was wrong, or the result cannot be written. All
+/// processes have ended by then.
 pub(crate) async fn run(args: CompareArgs) -> Result<(), Fault> {
-    tokio::select! {
-        done = compare(&args) => done,
-        signal = interrupted() => Err(Fault(format!("ended by {signal}: nothing was kept"))),
-    }
-}
-
-async fn compare(args: &CompareArgs) -> Result<(), Fault> {
+    let args = &args;
     let programs = programs(args)?;
     let ways = chosen(args, &programs)?;
     let machine = Machine::here();
@@ -216,20 +210,4 @@ fn figures(outcome: &Outcome, tested: Spent, child: Spent, load: Spent) -> Round
         p99_us: outcome.latencies.quantile_us(0.99),
         max_us: outcome.latencies.quantile_us(1.0),
     }
-}
-
-/// Waits for the person or the system that wants the run to end.
-async fn interrupted() -> &'static str {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _asked = terminate.recv() => "SIGTERM",
-                _asked = tokio::signal::ctrl_c() => "an interrupt",
-            };
-        }
-    }
-    let _asked = tokio::signal::ctrl_c().await;
-    "an interrupt"
 }

@@ -8,6 +8,7 @@ mod wire;
 mod discover;
 mod audience;
 mod backoff;
+mod pace;
 mod changes;
 mod fan;
 mod subscriptions;

@@ -12,6 +12,7 @@ use protocol::ErrorObject;
 use protocol::envelope::{Body, Message};
 
 use super::sse::{Splitter, SseEvent};
+use crate::connect::pace::Pace;
 
 /// Bytes read of the body of a refusal: enough for any error object of sense.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
@@ -125,7 +126,7 @@ async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Broken> {
         return Err(too_long());
     }
     let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let (mut rest, mut pace) = (BytesMut::new(), Pace::default());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|fault| Broken::Cut { log: fault.to_string() })?;
         let Ok(data) = frame.into_data() else { continue };
@@ -136,6 +137,8 @@ async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Broken> {
             first = data;
             continue;
         }
+        pace.long(data.len());
+        pace.wait().await;
         if rest.is_empty() {
             let expected = usize::try_from(body.size_hint().lower()).unwrap_or_default();
             rest.reserve(data.len() + expected.min(bytes_max));
@@ -157,25 +160,35 @@ pub(super) struct Events {
     splitter: Splitter,
     ready: VecDeque<SseEvent>,
     bytes_max: usize,
+    pace: Pace,
 }
 
 impl Events {
     fn new(body: Incoming, bytes_max: usize) -> Self {
-        Self { body, splitter: Splitter::new(bytes_max), ready: VecDeque::new(), bytes_max }
+        let (splitter, ready) = (Splitter::new(bytes_max), VecDeque::new());
+        Self { body, splitter, ready, bytes_max, pace: Pace::default() }
     }
 
     /// The next event; `None` at the orderly end. Can be dropped and called again.
     pub(super) async fn next(&mut self) -> Result<Option<SseEvent>, Broken> {
         loop {
+            self.pace.wait().await;
             if let Some(event) = self.ready.pop_front() {
+                // One of them is what was asked for; at most the last.
+                self.pace.unasked();
                 return Ok(Some(event));
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
             let frame = frame.map_err(|fault| Broken::Cut { log: fault.to_string() })?;
             let Ok(data) = frame.into_data() else { continue };
+            self.pace.long(data.len());
+            let before = self.ready.len();
             self.splitter.push(data, &mut self.ready).map_err(|_| {
                 Broken::NoAnswer(format!("an event of more than {} bytes", self.bytes_max))
             })?;
+            if self.ready.len() > before {
+                self.pace.whole();
+            }
         }
     }
 

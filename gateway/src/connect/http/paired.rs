@@ -98,7 +98,9 @@ async fn read(wire: &Wire, mut stream: Events) -> String {
             Ok(Some(event)) => {
                 let named = event.name.as_deref().unwrap_or("message");
                 if named == "message" && !event.data.trim_ascii().is_empty() {
-                    wire.receive(&event.data.slice_ref(event.data.trim_ascii()));
+                    let text = event.data.slice_ref(event.data.trim_ascii());
+                    // The stream keeps the pace by itself.
+                    let _awaited = wire.receive(&text);
                 }
             }
             Ok(None) => return "it closed its stream".to_owned(),

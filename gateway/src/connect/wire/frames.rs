@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use super::{Cable, CableSettings, Outgoing, Wire};
+use crate::connect::pace::Pace;
 
 /// Messages written before the connection is flushed, when they wait.
 const COALESCED_MAX: usize = 64;
@@ -54,8 +55,9 @@ async fn read_frames(
     stream: impl Stream<Item = Result<Message, Error>>,
     max: usize,
 ) -> String {
-    let mut stream = pin!(stream);
+    let (mut stream, mut pace) = (pin!(stream), Pace::default());
     loop {
+        pace.wait().await;
         let Ok(next) = timeout(SILENCE_MAX, stream.next()).await else {
             return format!("nothing came for {} s, not even a pong", SILENCE_MAX.as_secs());
         };
@@ -64,12 +66,13 @@ async fn read_frames(
             Some(Ok(Message::Text(text))) => {
                 let bytes = Bytes::from(text);
                 let trimmed = bytes.trim_ascii();
-                if !trimmed.is_empty() {
-                    wire.receive(&bytes.slice_ref(trimmed));
+                if trimmed.is_empty() || !wire.receive(&bytes.slice_ref(trimmed)) {
+                    pace.unasked();
                 }
             }
             Some(Ok(Message::Binary(bytes))) => {
                 wire.odd(&format!("a binary frame of {} bytes: messages are text", bytes.len()));
+                pace.unasked();
             }
             Some(Ok(Message::Close(Some(close)))) => {
                 return format!(
@@ -80,7 +83,7 @@ async fn read_frames(
             }
             Some(Ok(Message::Close(None))) => return CLOSED.to_owned(),
             // A ping is answered by the library.
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => pace.unasked(),
             Some(Err(Error::Capacity(CapacityError::MessageTooLong { size, .. }))) => {
                 // Its rest cannot be skipped: see decision 0008.
                 wire.too_long(None, size);

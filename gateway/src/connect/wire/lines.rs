@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::overlong::{self, TAIL_BYTES};
 use super::{Cable, CableSettings, Outgoing, Wire};
 use crate::call::Future;
+use crate::connect::pace::Pace;
 
 /// Messages written with one system call when they wait.
 const COALESCED_MAX: usize = 64;
@@ -72,16 +73,20 @@ async fn read_to_end(
 /// Hands every line to `wire`; an over-long one is skipped to its end. Returns why it ended.
 async fn read_lines(wire: &Wire, mut reader: impl AsyncRead + Unpin, max: usize) -> String {
     let mut buffer = BytesMut::new();
-    let mut searched = 0;
+    let (mut searched, mut pace) = (0, Pace::default());
     loop {
         while let Some(at) = buffer.get(searched..).and_then(|new| memchr::memchr(b'\n', new)) {
             let line = buffer.split_to(searched + at + 1).freeze();
             searched = 0;
-            take_line(wire, &line, max);
+            pace.whole();
+            if !take_line(wire, &line, max) {
+                pace.unasked();
+                pace.wait().await;
+            }
         }
         searched = buffer.len();
         if buffer.len() > max {
-            match skip_line(wire, &mut reader, std::mem::take(&mut buffer)).await {
+            match skip_line(wire, &mut reader, &mut pace, std::mem::take(&mut buffer)).await {
                 Ok(rest) => buffer = rest,
                 Err(why) => return why,
             }
@@ -96,6 +101,10 @@ async fn read_lines(wire: &Wire, mut reader: impl AsyncRead + Unpin, max: usize)
                 take_line(wire, &buffer.freeze(), max);
                 return CLOSED.to_owned();
             }
+            Ok(read) if searched > 0 => {
+                pace.long(read);
+                pace.wait().await;
+            }
             Ok(_) => {}
             Err(fault) => return format!("reading from it failed ({fault})"),
         }
@@ -104,33 +113,41 @@ async fn read_lines(wire: &Wire, mut reader: impl AsyncRead + Unpin, max: usize)
 
 const CLOSED: &str = "it closed the connection";
 
-fn take_line(wire: &Wire, line: &Bytes, max: usize) {
+/// Whether somebody waited for it.
+fn take_line(wire: &Wire, line: &Bytes, max: usize) -> bool {
     let trimmed = line.trim_ascii();
     if trimmed.len() > max {
         let tail = trimmed.get(trimmed.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
         wire.too_long(overlong::answered_id(trimmed, tail), trimmed.len());
-    } else if !trimmed.is_empty() {
-        wire.receive(&line.slice_ref(trimmed));
+        return false;
     }
+    !trimmed.is_empty() && wire.receive(&line.slice_ref(trimmed))
 }
 
-/// Reads over the rest of a line whose start is `head`; returns what was read of the next.
+/// Reads over the rest of a line whose start is `head`; returns what was read of the next. The call
+/// that it answers ends as soon as it is known, which is now when its id stands at the start.
 async fn skip_line(
     wire: &Wire,
     reader: &mut (impl AsyncRead + Unpin),
+    pace: &mut Pace,
     mut head: BytesMut,
 ) -> Result<BytesMut, String> {
     const HEAD_BYTES: usize = 256;
     let mut length = head.len();
     let mut tail = head.split_off(head.len().saturating_sub(TAIL_BYTES));
     head.truncate(HEAD_BYTES);
+    let told = overlong::answered_id(&head, &[]);
+    if told.is_some() {
+        wire.too_long(told, length);
+    }
     let mut chunk = BytesMut::new();
     loop {
         chunk.clear();
         chunk.reserve(READ_BYTES);
+        pace.wait().await;
         match reader.read_buf(&mut chunk).await {
             Ok(0) => return Err(CLOSED.to_owned()),
-            Ok(_) => {}
+            Ok(read) => pace.skipped(read),
             Err(fault) => return Err(format!("reading from it failed ({fault})")),
         }
         let end = memchr::memchr(b'\n', &chunk);
@@ -139,7 +156,9 @@ async fn skip_line(
         tail.extend_from_slice(part);
         tail = tail.split_off(tail.len().saturating_sub(TAIL_BYTES));
         if let Some(end) = end {
-            wire.too_long(overlong::answered_id(&head, &tail), length);
+            if told.is_none() {
+                wire.too_long(overlong::answered_id(&head, &tail), length);
+            }
             return Ok(chunk.split_off(end + 1));
         }
     }

@@ -181,25 +181,31 @@ impl Wire {
         }
     }
 
-    /// Takes one message of the child, or a batch (2025-03-26), without blanks around it.
-    pub(super) fn receive(&self, text: &Bytes) {
+    /// Takes one message of the child, or a batch (2025-03-26), without blanks around it. Whether
+    /// somebody waited for it, or for a part of it.
+    pub(super) fn receive(&self, text: &Bytes) -> bool {
         match Body::read(text.clone()) {
             Ok(Body::One(message)) => self.deliver(message),
             Ok(Body::Batch(list)) => {
+                let mut awaited = false;
                 for part in list {
                     match part {
-                        Ok(message) => self.deliver(message),
+                        Ok(message) => awaited |= self.deliver(message),
                         Err(fault) => self.odd(&format!("in a batch: {}", fault.error.message)),
                     }
                 }
+                awaited
             }
-            Err(fault) => self.malformed(text, &fault),
+            Err(fault) => {
+                self.malformed(text, &fault);
+                false
+            }
         }
     }
 
-    fn deliver(&self, message: Message) {
+    fn deliver(&self, message: Message) -> bool {
         match message {
-            Message::Response { id: Some(id), outcome } => self.answered(&id, outcome),
+            Message::Response { id: Some(id), outcome } => return self.answered(&id, outcome),
             Message::Response { id: None, outcome } => {
                 let text = outcome.err().map_or_else(String::new, |error| error.message);
                 self.odd(&format!("an error without the id of a request: {text}"));
@@ -216,13 +222,14 @@ impl Wire {
                 None => self.odd(&format!("a request `{method}` before anything was agreed")),
             },
         }
+        false
     }
 
-    fn answered(&self, id: &Raw, outcome: Answer) {
+    fn answered(&self, id: &Raw, outcome: Answer) -> bool {
         let asked = id.parse().ok().filter(|id| *id < self.next_id.load(Ordering::Relaxed));
         match asked.map(|id: u64| (id, self.pending.remove(&id))) {
             // Nobody waits any more when the call is being dropped at this moment.
-            Some((_, Some((_, pending)))) => drop(pending.outcome.send(Ok(outcome))),
+            Some((_, Some((_, pending)))) => return pending.outcome.send(Ok(outcome)).is_ok(),
             // Usual after a cancellation, so it is not worth a line of the last words.
             Some((id, None)) => {
                 let mount = &*self.mount;
@@ -231,6 +238,7 @@ impl Wire {
             }
             None => self.odd(&format!("an answer to no request of ours, id {:.40}", id.as_str())),
         }
+        false
     }
 
     fn progress(&self, params: Raw) {
@@ -257,9 +265,10 @@ impl Wire {
         }
     }
 
-    /// A message was longer than may be read; `answered` is the request it answered, if known.
+    /// A message has `length` bytes or more, which is more than may be read; `answered` is the
+    /// request it answered, if known.
     pub(super) fn too_long(&self, answered: Option<u64>, length: usize) {
-        let text = format!("a message of {length} bytes is longer than message_bytes_max");
+        let text = format!("a message of {length} bytes or more, and result_bytes_max is less");
         self.odd(&text);
         if let Some(id) = answered {
             self.spoil(id, &text);

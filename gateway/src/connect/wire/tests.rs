@@ -169,7 +169,33 @@ async fn a_message_too_long_to_read_fails_its_call_and_no_other() {
         assert_eq!(shown(call.await.unwrap()), "bad answer");
         still_works(&lines.wire, &mut child).await;
     }
-    assert!(words.all().join("\n").contains("message_bytes_max"));
+    assert!(words.all().join("\n").contains("result_bytes_max"));
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_is_too_long_ends_before_the_rest_was_read() {
+    let (lines, mut child, _) = wired(ROOM);
+    let call = asked(&lines.wire, Method::ToolsCall);
+    let id = child.request("tools/call").await;
+    let blob = "x".repeat(MESSAGE_BYTES_MAX + ROOM);
+    child.write(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"blob":"{blob}"#)).await;
+    assert_eq!(shown(call.await.unwrap()), "bad answer");
+    child.say(format!(r#"{blob}"}}}}"#)).await;
+    still_works(&lines.wire, &mut child).await;
+}
+
+#[tokio::test]
+async fn a_flood_is_read_to_its_end_and_costs_no_answer() {
+    let (lines, mut child, _) = wired(ROOM);
+    let call = asked(&lines.wire, Method::ToolsCall);
+    let id = child.request("tools/call").await;
+    for _ in 0..1000 {
+        child
+            .say(r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#.to_owned())
+            .await;
+    }
+    child.result(id, json!({"last": true})).await;
+    assert_eq!(shown(call.await.unwrap()), r#"{"last":true}"#);
 }
 
 #[tokio::test]
