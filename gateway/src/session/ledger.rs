@@ -189,25 +189,26 @@ impl State {
             self.forget(oldest);
         }
     }
+}
 
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let mut line = |stamp: &Stamp, change: Change| {
-            text.push_str(&Line(*stamp, &change).to_string());
-        };
-        for stamp in &self.ended {
-            line(stamp, Change::Ended);
-        }
-        for (stamp, asked) in &self.asked {
-            if let Some(level) = asked.level {
-                line(stamp, Change::Level(level));
-            }
-            for uri in &asked.uris {
-                line(stamp, Change::Subscribed(uri.clone()));
-            }
-        }
-        text
+/// All that is to be known again, as lines.
+fn text(ended: &[Stamp], asked: &[(Stamp, AskedFor)]) -> String {
+    let mut text = String::new();
+    let mut line = |stamp: &Stamp, change: Change| {
+        text.push_str(&Line(*stamp, &change).to_string());
+    };
+    for stamp in ended {
+        line(stamp, Change::Ended);
     }
+    for (stamp, asked) in asked {
+        if let Some(level) = asked.level {
+            line(stamp, Change::Level(level));
+        }
+        for uri in &asked.uris {
+            line(stamp, Change::Subscribed(uri.clone()));
+        }
+    }
+    text
 }
 
 impl Ledger {
@@ -297,11 +298,17 @@ impl Ledger {
 
     /// The whole ledger as text, and how many changes that has.
     pub(super) fn whole(&self) -> (String, u64) {
-        let mut state = self.state();
-        state.expire(self.age_max);
-        state.pending.clear();
-        state.overflown = false;
-        (state.text(), state.changes)
+        let (ended, asked, changes) = {
+            let mut state = self.state();
+            state.expire(self.age_max);
+            state.pending.clear();
+            state.overflown = false;
+            let ended: Vec<Stamp> = state.ended.iter().copied().collect();
+            let asked: Vec<_> = state.asked.clone().into_iter().collect();
+            (ended, asked, state.changes)
+        };
+        // Every request looks into the ledger: what takes long is done beside it.
+        (text(&ended, &asked), changes)
     }
 
     /// So many changes are written; `None` when nobody writes any more.

@@ -1,7 +1,7 @@
 //! What passes between client and child unchanged: progress, cancellation, errors, large results.
 
 use harness::client::modern;
-use harness::scripted::{Play, Step, What, at, member, string};
+use harness::scripted::{Play, Script, Step, What, at, member, string};
 use harness::start::soon;
 
 use super::Wire::{InProcess, LegacyEvents, LegacyProcess, LegacySocket, LegacyWebSocket};
@@ -181,4 +181,33 @@ async fn c023_a_capability_that_a_child_misses_is_named_to_the_client() {
     let error = member(&answer.message().await.unwrap(), "error").unwrap();
     assert_eq!(member(&error, "code").as_deref(), Some("-32021"));
     assert_eq!(member(&error, "data").as_deref(), Some(needs));
+}
+
+#[tokio::test]
+async fn c095_c146_a_log_message_of_each_wire_reaches_the_client_that_wants_it_alone() {
+    let log = r#"{"level":"debug","logger":"m","data":"a detail"}"#.to_owned();
+    let steps = [Step::Notify("notifications/message".to_owned(), log), Step::Usual];
+    let call = r#"{"name":"m_t","arguments":{}}"#;
+    for wire in ALL {
+        let offered = r#"{"tools":{},"logging":{}}"#.to_owned();
+        let script = Script { capabilities: Some(offered), ..does(&steps) };
+        let play = wire.play("", script).await;
+        let http = play.running.http();
+        let [curious, other] = [http.session("2025-11-25").await, http.session("2025-11-25").await];
+        let set = curious.shown("logging/setLevel", r#"{"level":"debug"}"#).await;
+        assert!(set.contains(r#""result":{}"#), "{wire:?}: {set}");
+        for _ in 0..2 {
+            let answer = other.shown("tools/call", call).await;
+            assert!(!answer.contains("a detail"), "{wire:?}: {answer}");
+            let answer = curious.shown("tools/call", call).await;
+            assert!(answer.contains("a detail"), "{wire:?}: {answer}");
+        }
+        let ask = modern("tools/call", call).meta("io.modelcontextprotocol/logLevel", "\"debug\"");
+        let answer = http.shown(&ask).await;
+        assert!(answer.contains("a detail"), "{wire:?}: {answer}");
+        let told = play.director("m").requests("logging/setLevel").await;
+        let told: Vec<_> = told.iter().filter_map(|told| string(&told.params, "level")).collect();
+        let expected: &[&str] = if wire.is_legacy() { &["info", "debug"] } else { &[] };
+        assert_eq!(told, expected, "{wire:?}: as verbose as anybody wants, once each");
+    }
 }
