@@ -1,5 +1,7 @@
 //! The official clients: each plays a plan against a server and reports what it saw.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::fixture::Fixture;
 use crate::process::tail;
-use crate::programs::{Program, Venv, python, script};
+use crate::programs::{Program, Venv, node_22, python, script};
 use crate::report::Report;
 use crate::rmcp_client;
 
@@ -44,7 +46,30 @@ pub(crate) enum Era {
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Url(String),
+    /// Over another transport than Streamable HTTP on TCP.
+    Over(Way, String),
     Spawned(Program),
+}
+
+/// The transports of which no revision, or only the oldest one, tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
+    WebSocket,
+    /// Streamable HTTP on this Unix socket.
+    Socket(PathBuf),
+}
+
+impl Way {
+    /// What tells a client script to take it.
+    fn flags(&self) -> Vec<OsString> {
+        match self {
+            Self::Sse => vec!["--transport".into(), "sse".into()],
+            Self::WebSocket => vec!["--transport".into(), "websocket".into()],
+            Self::Socket(path) => vec!["--socket".into(), path.into()],
+        }
+    }
 }
 
 impl Era {
@@ -87,7 +112,7 @@ impl Client {
         plan: &Value,
         fixture: &Fixture,
     ) -> Report {
-        let lines = match self.command() {
+        let lines = match self.command(target) {
             Some(command) => spawned(command, era, target, plan, fixture).await,
             None => {
                 let played = rmcp_client::play(era, target, plan);
@@ -101,8 +126,12 @@ impl Client {
     }
 
     /// The command of a client that is a script; `rmcp` runs inside this test.
-    fn command(self) -> Option<Program> {
+    fn command(self, target: &Target) -> Option<Program> {
         let program = match self {
+            // Its WebSocket is that of the language, which Node has since 22.
+            Self::Ts1 if matches!(target, Target::Over(Way::WebSocket, _)) => {
+                Program::new(node_22(), &[&script("js/ts1.mjs")])
+            }
             Self::Ts1 => Program::new("node", &[&script("js/ts1.mjs")]),
             Self::Ts2 => Program::new("node", &[&script("js/ts2.mjs")]),
             Self::Py1 => Program::new(python(Venv::Mcp1, "python"), &[&script("python/py1.py")]),
@@ -135,6 +164,9 @@ async fn spawned(
     match target {
         Target::Url(url) => {
             command.args(["--url", url]);
+        }
+        Target::Over(way, url) => {
+            command.args(["--url", url]).args(way.flags());
         }
         Target::Spawned(server) => {
             command.arg("--command").arg(&server.command).envs(&server.env);

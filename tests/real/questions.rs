@@ -23,6 +23,11 @@ const CALLS: [(&str, &str, &str); 7] = [
     ("sample", "snow", "canned: sampled: sample about snow"),
 ];
 
+/// A client that says what it was asked.
+pub(crate) fn answers() -> Value {
+    json!({"says": true, "roots": []})
+}
+
 /// The servers, each in the eras that it speaks.
 fn servers() -> [(&'static str, Program, &'static str); 6] {
     let node = |path: &str| Program::new("node", &[&script(path)]);
@@ -42,9 +47,12 @@ fn mounts() -> Vec<(&'static str, Source)> {
     servers().map(pinned).into_iter().collect()
 }
 
-/// Every call at every mount, by a client that answers as `answers` says.
-fn plan(answers: &Value) -> Value {
-    let names = servers().map(|(name, ..)| name);
+fn names() -> [&'static str; 6] {
+    servers().map(|(name, ..)| name)
+}
+
+/// Every call at each of these mounts, by a client that answers as `answers` says.
+pub(crate) fn plan(names: &[&str], answers: &Value) -> Value {
     let until: Vec<String> = names.iter().map(|name| naming::name(name, "")).collect();
     let mut steps = vec![json!({"step": "tools", "do": "tools", "until": until})];
     for name in names {
@@ -60,9 +68,10 @@ fn plan(answers: &Value) -> Value {
     json!({"answers": answers, "steps": steps})
 }
 
-fn check(client: Client, era: Era, report: &Report) {
+/// Whether every question came to the client, and its answer to the one who asked.
+pub(crate) fn check(names: &[&str], client: Client, era: Era, report: &Report) {
     assert_eq!(report.step("connect")["protocol"], era.protocol());
-    for (name, ..) in servers() {
+    for name in names {
         for (tool, about, expected) in CALLS {
             let step = format!("{name}: {tool} {about}");
             let told = &report.step(&step)["result"]["content"][0]["text"];
@@ -75,26 +84,26 @@ fn check(client: Client, era: Era, report: &Report) {
 async fn over_http(client: Client, era: Era) {
     let fixture = Fixture::new();
     let gateway = Gateway::start(&fixture, &mounts()).await;
-    let plan = plan(&json!({"says": true, "roots": []}));
+    let plan = plan(&names(), &answers());
     let report = client.play(era, &gateway.merged(), &plan, &fixture).await;
     gateway.stop(&fixture).await;
-    check(client, era, &report);
+    check(&names(), client, era, &report);
 }
 
 async fn over_stdio(client: Client, era: Era) {
     let fixture = Fixture::new();
     let gateway: Target = on_stdio(&fixture, &mounts());
-    let plan = plan(&json!({"says": true, "roots": []}));
+    let plan = plan(&names(), &answers());
     let report = client.play(era, &gateway, &plan, &fixture).await;
     fixture.assert_quiet().await;
-    check(client, era, &report);
+    check(&names(), client, era, &report);
 }
 
 /// A client that declares nothing is told what each call takes, and no server sees an answer.
 async fn unasked(client: Client, era: Era) {
     let fixture = Fixture::new();
     let gateway = Gateway::start(&fixture, &mounts()).await;
-    let report = client.play(era, &gateway.merged(), &plan(&Value::Null), &fixture).await;
+    let report = client.play(era, &gateway.merged(), &plan(&names(), &Value::Null), &fixture).await;
     gateway.stop(&fixture).await;
     for (name, ..) in servers() {
         for (tool, about, _) in CALLS {

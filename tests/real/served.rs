@@ -14,8 +14,13 @@ pub(crate) struct Served {
 impl Served {
     /// Starts a program that says `listening URL` once it does.
     pub(crate) async fn start(program: &Program, errors: &Path) -> Self {
+        Self::start_at(program, "/mcp", errors).await
+    }
+
+    /// Likewise, where it is served at another path.
+    pub(crate) async fn start_at(program: &Program, path: &str, errors: &Path) -> Self {
         let mut running = Running::start(program, errors);
         let origin = running.line_after("listening ").await;
-        Self { url: format!("{origin}/mcp"), _running: running }
+        Self { url: format!("{origin}{path}"), _running: running }
     }
 }

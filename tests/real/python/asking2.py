@@ -1,11 +1,14 @@
 """A server of the second generation of the Python SDK, in the era that its client begins with, whose tools ask.
 
-A modern client is asked by a result and comes back; a legacy one in the middle of its call.
+A modern client is asked by a result and comes back; a legacy one in the middle of its call: `asking2.py stdio|sse`.
 """
 
+import socket
+import sys
 import warnings
 
 import mcp_types as types
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.exceptions import MCPDeprecationWarning
 from pydantic import BaseModel
@@ -70,4 +73,14 @@ async def sample(about: str, ctx: Context) -> str | types.InputRequiredResult:
     return f"{answer.model}: {answer.content.text}" if answer else result
 
 
-server.run("stdio")
+def serve(app):
+    """Serves on a free port of the loopback interface, and says which."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(f"listening http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
+
+
+if sys.argv[1:] == ["sse"]:
+    serve(server.sse_app())
+else:
+    server.run("stdio")

@@ -7,7 +7,7 @@ import anyio
 import mcp_types as types
 from fastmcp import Client as FastClient
 from fastmcp.client.elicitation import ElicitResult
-from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
 from mcp.client.subscriptions import listen
 from mcp.shared.exceptions import MCPDeprecationWarning
 
@@ -92,7 +92,7 @@ async def connect():
             send.send_nowait(message.params.uri)
 
     if asked.url:
-        transport = StreamableHttpTransport(asked.url)
+        transport = {"http": StreamableHttpTransport, "sse": SSETransport}[asked.transport](asked.url)
     else:
         transport = StdioTransport(asked.command, asked.arg, env=environment(), keep_alive=False)
     fast = FastClient(

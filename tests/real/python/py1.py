@@ -3,9 +3,12 @@
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
+import httpx
 from mcp import ClientSession, StdioServerParameters, types
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.websocket import websocket_client
 from pydantic import AnyUrl
 
 from scenario import elicited, environment, options, run, sampled
@@ -29,6 +32,23 @@ async def on_elicit(_context, params):
 async def on_sample(_context, params):
     text = types.TextContent(type="text", text=sampled(params.messages))
     return types.CreateMessageResult(role="assistant", content=text, model="canned", stopReason="endTurn")
+
+
+def on_socket(headers=None, timeout=None, auth=None):
+    """An HTTP client whose connections all go to one Unix socket."""
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=asked.socket), headers=headers, timeout=timeout, auth=auth
+    )
+
+
+def transport():
+    """What the command line asks for."""
+    if not asked.url:
+        return stdio_client(StdioServerParameters(command=asked.command, args=asked.arg, env=environment()))
+    if asked.transport == "websocket":
+        return websocket_client(asked.url)
+    way = {"http": streamablehttp_client, "sse": sse_client}[asked.transport]
+    return way(asked.url, **({"httpx_client_factory": on_socket} if asked.socket else {}))
 
 
 class Client:
@@ -94,11 +114,7 @@ async def connect():
             send.send_nowait(note.params.uri)
 
     async with AsyncExitStack() as stack:
-        if asked.url:
-            streams = await stack.enter_async_context(streamablehttp_client(asked.url))
-        else:
-            server = StdioServerParameters(command=asked.command, args=asked.arg, env=environment())
-            streams = await stack.enter_async_context(stdio_client(server))
+        streams = await stack.enter_async_context(transport())
         asking = {
             "sampling_callback": on_sample,
             "elicitation_callback": on_elicit,

@@ -7,6 +7,7 @@ import anyio
 import mcp_types as types
 from mcp import Client as SdkClient
 from mcp import StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.shared.exceptions import MCPDeprecationWarning
 
 from scenario import elicited, environment, options, run, sampled
@@ -98,7 +99,8 @@ async def connect():
         "elicitation_callback": on_elicit,
         "list_roots_callback": on_roots,
     }
-    server = asked.url or StdioServerParameters(command=asked.command, args=asked.arg, env=environment())
+    url = sse_client(asked.url) if asked.transport == "sse" else asked.url
+    server = url or StdioServerParameters(command=asked.command, args=asked.arg, env=environment())
     sdk = SdkClient(
         server,
         mode="legacy" if asked.era == "legacy" else "auto",

@@ -18,6 +18,8 @@ def options():
     """What the command line asks, with the plan read from its file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url")
+    parser.add_argument("--transport", choices=["http", "sse", "websocket"], default="http")
+    parser.add_argument("--socket", help="the Unix socket on which the URL is served")
     parser.add_argument("--command")
     parser.add_argument("--arg", action="append", default=[])
     parser.add_argument("--era", choices=["legacy", "modern"], default="legacy")

@@ -78,6 +78,7 @@ impl Session {
                 let transport = StreamableHttpClientTransport::from_uri(url.as_str());
                 answers.serve_with_lifecycle(transport, mode).await
             }
+            Target::Over(way, _) => return Err(json!(format!("rmcp has no {way:?}"))),
             Target::Spawned(program) => {
                 let mut command = tokio::process::Command::new(&program.command);
                 command.args(&program.args).envs(&program.env);
