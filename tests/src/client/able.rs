@@ -65,7 +65,12 @@ fn part(object: &str, key: &str) -> Option<String> {
 impl Able {
     /// A modern client over HTTP.
     pub fn modern_http(gateway: &Running, capabilities: &str) -> Self {
-        Self::new(Way::ModernHttp(gateway.http()), capabilities)
+        Self::modern_at(gateway.http(), capabilities)
+    }
+
+    /// A modern client of an endpoint.
+    pub fn modern_at(http: Http, capabilities: &str) -> Self {
+        Self::new(Way::ModernHttp(http), capabilities)
     }
 
     /// A modern client on a two-way channel.
@@ -75,9 +80,24 @@ impl Able {
 
     /// A legacy client over HTTP, in a session of `version`.
     pub async fn legacy_http(gateway: &Running, version: &str, capabilities: &str) -> Self {
-        let http = gateway.http();
+        Self::legacy_at(gateway.http(), version, capabilities).await
+    }
+
+    /// A legacy client of an endpoint, in a session of `version`.
+    pub async fn legacy_at(http: Http, version: &str, capabilities: &str) -> Self {
         let session = Session::open(http, version, capabilities).await;
         Self::new(Way::LegacyHttp(session, http), capabilities)
+    }
+
+    /// The same client, with the session that it has, at a gateway that was started again.
+    #[must_use]
+    pub fn at(self, http: Http) -> Self {
+        let way = match self.way {
+            Way::ModernHttp(_) => Way::ModernHttp(http),
+            Way::LegacyHttp(session, _) => Way::LegacyHttp(session.at(http), http),
+            way => way,
+        };
+        Self { way, ..self }
     }
 
     /// A legacy client on a two-way channel, after its handshake.

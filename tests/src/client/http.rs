@@ -82,10 +82,12 @@ impl Http {
 
     /// Sends a request and comes back with the head of the answer.
     pub async fn send(&self, ask: &Ask) -> Answer {
-        soon("the head of an answer", self.send_whenever(ask)).await
+        soon("the head of an answer", self.attempt(ask)).await.expect("an answer")
     }
 
-    async fn send_whenever(&self, ask: &Ask) -> Answer {
+    /// Sends a request to a gateway that may be killed, whenever that is: `None` when the
+    /// connection ends before the head of an answer.
+    pub async fn attempt(&self, ask: &Ask) -> Option<Answer> {
         match self.address {
             Place::Tcp(address) => {
                 let stream = TcpStream::connect(address).await.expect("the gateway listens");
@@ -102,7 +104,7 @@ impl Http {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         ask: &Ask,
-    ) -> Answer {
+    ) -> Option<Answer> {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.expect("a connection");
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -117,16 +119,16 @@ impl Http {
             request = request.header(name, value.as_slice());
         }
         let request = request.body(Full::new(ask.bytes())).expect("a request");
-        let response = sender.send_request(request).await.expect("an answer");
+        let response = sender.send_request(request).await.ok()?;
         let (head, body) = response.into_parts();
-        Answer {
+        Some(Answer {
             status: head.status.as_u16(),
             headers: head.headers,
             body,
             rest: Vec::new(),
             last_event: None,
             _connection: connection,
-        }
+        })
     }
 
     /// Status, content type, and each message of the whole answer on a line of its own.
@@ -179,8 +181,12 @@ impl Answer {
 
     /// The next part of the body as it arrives; `None` at its end.
     pub async fn part(&mut self) -> Option<Bytes> {
+        soon("the next part of a body", self.next_part()).await
+    }
+
+    async fn next_part(&mut self) -> Option<Bytes> {
         loop {
-            let frame = soon("the next part of a body", self.body.frame()).await?;
+            let frame = self.body.frame().await?;
             match frame.map(hyper::body::Frame::into_data) {
                 Ok(Ok(data)) => return Some(data),
                 Ok(Err(_trailers)) => {}
@@ -192,8 +198,13 @@ impl Answer {
     /// The next message: the data of an event, or the whole of a body that is no stream. `None`
     /// when nothing more comes.
     pub async fn message(&mut self) -> Option<String> {
+        soon("the next message", self.whenever()).await
+    }
+
+    /// The same, whenever it comes.
+    pub async fn whenever(&mut self) -> Option<String> {
         if !self.is_stream() {
-            while let Some(part) = self.part().await {
+            while let Some(part) = self.next_part().await {
                 self.rest.extend_from_slice(&part);
             }
             let whole = std::mem::take(&mut self.rest);
@@ -217,7 +228,7 @@ impl Answer {
                 self.rest.drain(..5);
                 continue;
             }
-            match self.part().await {
+            match self.next_part().await {
                 Some(part) => self.rest.extend_from_slice(&part),
                 None if self.rest.is_empty() => return None,
                 None => panic!("half an event: {:?}", String::from_utf8_lossy(&self.rest)),

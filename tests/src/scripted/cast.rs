@@ -121,6 +121,11 @@ impl Cast {
         self.mount(name, &keys)
     }
 
+    /// The file of mounts so far, for a gateway elsewhere; the children live as long as this does.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Who directs the child that is to be mounted under this name.
     pub fn director(&self, mount: &str) -> Director {
         self.directors.get(mount).unwrap_or_else(|| panic!("no scripted child at {mount}")).clone()

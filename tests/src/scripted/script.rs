@@ -1,6 +1,7 @@
 //! What a scripted child offers and does, as data that can be sent to another process.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,9 @@ pub struct Script {
     pub capabilities: Option<String>,
     /// Its manners over HTTP.
     pub http: Http,
+    /// Each time that it carries something out, a line is added to this file, which outlives it:
+    /// what it was, and the arguments of the call.
+    pub ledger: Option<PathBuf>,
 }
 
 /// What a child offers: each entry a JSON text.
@@ -123,6 +127,8 @@ pub enum Step {
     Garbage(String),
     /// Writes half of the usual answer and closes the connection.
     Break,
+    /// Writes half of the usual answer and no more.
+    Half,
     /// Never answers.
     Hang,
     /// Ends: the process with this code; elsewhere the connection, or by a panic.

@@ -1,6 +1,8 @@
 //! Where a script is played: one task a request, gates that hold it, and what is told unasked.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::json::{self, Members};
@@ -168,8 +170,7 @@ impl Stage {
         let steps = self.steps(asked);
         let undone = matches!(steps.first(), Some(Step::Status(..) | Step::Refuse(..)));
         if !undone {
-            let id = asked.id.clone();
-            self.witness.saw(Seen { id, ..Seen::new(What::Executed, &asked.method) });
+            self.did(asked, &asked.method);
         }
         let mut answered = false;
         let mut said = Said::of(asked);
@@ -255,11 +256,7 @@ impl Stage {
                 send(out, Emit::Message(text)).await;
                 return Next::On;
             }
-            Step::Break => {
-                send(out, Emit::Half(self.usual_message(asked))).await;
-                send(out, Emit::Cut).await;
-                return Next::Over;
-            }
+            Step::Break | Step::Half => return self.half(&step, asked, out).await,
             Step::Exit(code) => {
                 send(out, Emit::Exit(code)).await;
                 return Next::Over;
@@ -273,8 +270,26 @@ impl Stage {
         Next::Answered
     }
 
-    /// Something that cannot be undone is done.
+    /// Half of the usual answer.
+    async fn half(&self, step: &Step, asked: &Asked, out: &mpsc::Sender<Emit>) -> Next {
+        send(out, Emit::Half(self.usual_message(asked))).await;
+        if *step == Step::Half {
+            std::future::pending::<()>().await;
+        }
+        send(out, Emit::Cut).await;
+        Next::Over
+    }
+
+    /// Something that cannot be undone is done, and stands in the ledger from here on.
     fn did(&self, asked: &Asked, name: &str) -> Next {
+        if let Some(ledger) = self.script().ledger {
+            let members = Members::read(&asked.params).ok();
+            let arguments = members.as_ref().and_then(|members| members.get("arguments"));
+            let line = format!("{name} {}\n", arguments.unwrap_or_default());
+            let file = OpenOptions::new().create(true).append(true).open(&ledger);
+            let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+            written.unwrap_or_else(|why| panic!("the ledger {}: {why}", ledger.display()));
+        }
         let id = asked.id.clone();
         self.witness.saw(Seen { id, ..Seen::new(What::Executed, name) });
         Next::On

@@ -5,6 +5,7 @@ mod states;
 mod whose;
 mod crossing;
 mod ledger;
+mod killed;
 mod reloaded;
 mod sharing_of;
 mod visits;
@@ -39,17 +40,25 @@ impl Child {
 
     /// The same with keys of the gateway.
     pub(crate) async fn play_with(self, gateway: &str, keys: &str, script: Script) -> Play {
-        let cast = Cast::new(gateway);
+        self.join(Cast::new(gateway), "m", keys, script).await.start().await
+    }
+
+    /// The cast with this child at the mount `name`.
+    async fn join(self, cast: Cast, name: &str, keys: &str, script: Script) -> Cast {
+        let script = self.scripted(script);
+        match self {
+            InProcess => cast.in_process(name, keys, script),
+            ModernProcess | LegacyProcess => cast.process(name, keys, PROGRAM, script).await,
+            ModernHttp | LegacyHttp => cast.http(name, keys, script).await,
+        }
+    }
+
+    /// A script as this child plays it.
+    fn scripted(self, script: Script) -> Script {
         let legacy = LEGACY.contains(&self);
         let speaks = if legacy { Speaks::Legacy } else { Speaks::Modern };
         let http = Http { events: legacy, session: legacy, strict: !legacy, standing: legacy };
-        let script = Script { speaks, http, ..script };
-        let cast = match self {
-            InProcess => cast.in_process("m", keys, script),
-            ModernProcess | LegacyProcess => cast.process("m", keys, PROGRAM, script).await,
-            ModernHttp | LegacyHttp => cast.http("m", keys, script).await,
-        };
-        cast.start().await
+        Script { speaks, http, ..script }
     }
 }
 
