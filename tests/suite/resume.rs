@@ -68,6 +68,21 @@ async fn c092_a_long_answer_begins_with_a_place_to_come_back_to_where_clients_kn
 }
 
 #[tokio::test]
+async fn c092_a_stream_that_a_message_begins_has_a_place_to_come_back_to_before_it() {
+    for (version, primed) in [(BEFORE, false), (NEWEST, true)] {
+        let child = Echo::new();
+        let gateway = start_echo(&child).await;
+        let session = gateway.http().session(version).await;
+        let mut answer = session.send("tools/call", WAIT).await;
+        let first = String::from_utf8(answer.part().await.unwrap().to_vec()).unwrap();
+        let event = first.strip_prefix("id: ").and_then(|rest| rest.split_once('\n'));
+        let (_, event) = event.unwrap_or_else(|| panic!("{version}: {first}"));
+        assert_eq!(event.starts_with("retry: 1000\ndata: \n\n"), primed, "{version}: {first}");
+        child.release();
+    }
+}
+
+#[tokio::test]
 async fn c089_an_answer_is_there_for_a_client_of_each_version_that_left_and_comes_back() {
     for version in ["2025-03-26", BEFORE, NEWEST] {
         let child = Echo::new();

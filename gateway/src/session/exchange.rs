@@ -147,7 +147,13 @@ impl Exchange {
                 tokio::select! {
                     biased;
                     step = running.next() => match step {
-                        Some(step) => recorder.say(step).await,
+                        Some(step) => {
+                            // What becomes a stream begins with a place to come back to.
+                            if begin.is_some() && !matches!(step, Step::Last { .. }) {
+                                recorder.prime().await;
+                            }
+                            recorder.say(step).await;
+                        }
                         None => return,
                     },
                     // It still wants the work done, but nobody is there to be asked.

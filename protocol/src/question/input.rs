@@ -64,7 +64,10 @@ impl InputRequired {
         if !self.requests.is_empty() {
             let all = self.requests.iter().fold(ObjectWriter::new(), |all, one| {
                 let request = ObjectWriter::new().string("method", one.question.as_str());
-                all.raw(&one.key, &request.raw("params", &one.params).finish())
+                // Roots are asked for without any, and most servers leave them away.
+                let bare = one.question == Question::Roots && &*one.params == "{}";
+                let params = Some(&*one.params).filter(|_| !bare);
+                all.raw(&one.key, &request.optional("params", params).finish())
             });
             result = result.raw("inputRequests", &all.finish());
         }
@@ -172,7 +175,7 @@ mod tests {
         };
         let state = Some(Raw::from_static(r#""a\u0041\"""#));
         let asked = InputRequired { requests: vec![request], state };
-        expect![[r#"{"resultType":"input_required","inputRequests":{"k \"1\"":{"method":"roots/list","params":{}}},"requestState":"a\u0041\""}"#]]
+        expect![[r#"{"resultType":"input_required","inputRequests":{"k \"1\"":{"method":"roots/list"}},"requestState":"a\u0041\""}"#]]
             .assert_eq(&asked.to_raw());
         assert_eq!(InputRequired::read(&asked.to_raw()), Ok(asked));
     }

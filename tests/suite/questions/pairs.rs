@@ -64,7 +64,18 @@ async fn several_questions_are_asked_at_once() {
             let talked = client.talk("tools/call", CALL, willing).await;
             assert_eq!(talked.asked.len(), 2, "{child:?}, {}: {talked:?}", client.kind());
             assert!(talked.text().contains("roots"), "{child:?}: {talked:?}");
-            assert!(talked.rounds <= 3, "{child:?}: {talked:?}");
+            // A legacy child's second question may come when a modern client has the first.
+            let late = usize::from(client.is_modern() && LEGACY.contains(&child));
+            let wanted = 1 + usize::from(client.is_modern());
+            let rounds = wanted..=wanted + late;
+            assert!(rounds.contains(&talked.rounds), "{child:?}: {talked:?}");
+        }
+        // Neither is held back until the other has its answer.
+        let mut client = Able::legacy_http(&play.running, "2025-11-25", ALL_ABILITIES).await;
+        let mut open = client.begin("tools/call", CALL).await;
+        let mut asked = String::new();
+        while !(asked.contains("elicitation/create") && asked.contains("roots/list")) {
+            asked += &open.message().await.unwrap_or_else(|| panic!("{child:?}: only {asked}"));
         }
     }
 }

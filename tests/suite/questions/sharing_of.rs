@@ -39,7 +39,7 @@ async fn each_session_has_a_connection_of_its_own_and_is_asked_on_it_at_the_same
 }
 
 #[tokio::test]
-async fn one_caller_has_one_connection_and_there_are_no_more_than_allowed() {
+async fn c107_one_caller_has_one_connection_and_there_are_no_more_than_allowed() {
     let play = LegacyProcess.play("share = \"caller\"\n", does(&[Step::Usual])).await;
     let director = play.director("m");
     let before = starts(director).await;

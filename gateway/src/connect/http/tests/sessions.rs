@@ -121,7 +121,7 @@ async fn a_handshake_refused_for_its_version_is_tried_with_one_that_both_speak()
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_given_up_ends_its_session() {
+async fn c101_a_handshake_that_is_given_up_ends_its_session() {
     let (silent, _hold) = Act::silence();
     let silent = std::sync::Mutex::new(Some(silent));
     let healthy = legacy_server("{}", |_| Act::status(200));
