@@ -31,6 +31,8 @@ pub struct Script {
     pub capabilities: Option<String>,
     /// Its manners over HTTP.
     pub http: Http,
+    /// It takes no notice of cancellations: it goes on, asks late and answers late.
+    pub heedless: bool,
     /// Each time that it carries something out, a line is added to this file, which outlives it:
     /// what it was, and the arguments of the call.
     pub ledger: Option<PathBuf>,

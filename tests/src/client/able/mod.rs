@@ -1,9 +1,11 @@
 //! A client of either era that can be asked, and answers as a test says.
 
+mod leaving;
+
 use bytes::Bytes;
 use protocol::envelope;
 use protocol::json::{self, Members, ObjectWriter};
-use protocol::{ErrorObject, Raw, meta};
+use protocol::{ErrorObject, Grant, Raw, meta};
 
 use super::ask::{Ask, legacy, modern, posted};
 use super::http::{Answer, Http};
@@ -104,6 +106,17 @@ impl Able {
     pub async fn legacy_stdio(gateway: &Running, version: &str, capabilities: &str) -> Self {
         let mut stdio = gateway.stdio();
         stdio.handshake_as(version, capabilities).await;
+        Self::new(Way::LegacyStdio(stdio), capabilities)
+    }
+
+    /// A client on a two-way channel whom the gateway's embedder knows by this name: modern, or
+    /// legacy after its handshake.
+    pub async fn known(gateway: &Running, name: &str, modern: bool, capabilities: &str) -> Self {
+        let mut stdio = Stdio::known(gateway.gateway(), name, Grant::default());
+        if modern {
+            return Self::new(Way::ModernStdio(stdio), capabilities);
+        }
+        stdio.handshake_as("2025-11-25", capabilities).await;
         Self::new(Way::LegacyStdio(stdio), capabilities)
     }
 
