@@ -102,8 +102,14 @@ async fn c120_over_http_each_call_is_asked_on_its_own_stream_whoever_else_calls(
 #[tokio::test]
 async fn c106_a_question_on_the_standing_stream_is_refused_unless_one_call_at_a_time_is_open() {
     let aside = Step::AskAside("elicitation/create".to_owned(), FORM.to_owned());
-    for (keys, is_asked) in [("", false), ("interactive = 1\n", true)] {
-        let play = LegacyHttp.play(keys, does(&[aside.clone(), Step::Told])).await;
+    // Also of a child that never tells of changes, for which alone the stream would not be needed.
+    let tells_nothing = Some(r#"{"tools":{}}"#.to_owned());
+    let modes = [("", false), ("interactive = 1\n", true)];
+    for ((keys, is_asked), capabilities) in
+        modes.into_iter().flat_map(|mode| [(mode, None), (mode, tells_nothing.clone())])
+    {
+        let script = Script { capabilities, ..does(&[aside.clone(), Step::Told]) };
+        let play = LegacyHttp.play(keys, script).await;
         play.director("m").saw(What::Request, "GET").await;
         for mut client in Able::all(&play.running, ALL_ABILITIES).await {
             let talked = client.talk("tools/call", CALL, willing).await;

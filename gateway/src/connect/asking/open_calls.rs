@@ -165,6 +165,11 @@ impl OpenCalls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a question may belong to a call on whose stream it did not come.
+    pub(in crate::connect) fn hears_aside(&self) -> bool {
+        self.rules().interactive || self.rules().apart
+    }
+
     pub(super) fn rules(&self) -> &Rules {
         &self.asking.0
     }

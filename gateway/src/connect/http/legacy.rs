@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use protocol::envelope::{self, Message};
 use protocol::json::{Members, ObjectWriter};
@@ -25,6 +26,11 @@ use crate::connect::asking::{Channel, OpenCalls, Voice, may_ask};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
 use crate::connect::level::LEVEL_WAIT;
+
+/// How long a start waits for the child's own stream where a call may be asked about on it: what is
+/// asked before it is open is lost. A child that says nothing until it has something to say is not
+/// waited for any longer.
+const STREAM_WAIT: Duration = Duration::from_secs(2);
 
 /// What a link and its tasks share.
 pub(super) struct Legacy {
@@ -55,6 +61,14 @@ impl Legacy {
 
     fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Relaxed)
+    }
+
+    /// Waits until the child's own stream is open, or known to be absent; whether there may be one.
+    /// Updates come on it; without one, no subscription can be honoured (check 134).
+    pub(super) async fn stream_known(&self, wait: Duration) -> bool {
+        let mut stream = self.stream.subscribe();
+        let known = stream.wait_for(|stream| *stream != Stream::Opening);
+        !matches!(timeout(wait, known).await, Ok(Ok(stream)) if *stream == Stream::Absent)
     }
 
     /// A request outside of any call, in the present session.
@@ -325,7 +339,6 @@ impl LegacyLink {
         let about = session.about.clone();
         let calls = OpenCalls::new(client.settings().asking.clone());
         let changes = Changes::new(&about.capabilities, events);
-        let tells = changes.advertised() != 0 || about.capabilities.subscribe;
         let shared = Arc::new(Legacy {
             client,
             session: watch::Sender::new(Arc::new(session)),
@@ -338,8 +351,10 @@ impl LegacyLink {
             ids,
             renewing: Mutex::new(None),
         });
-        if tells {
-            shared.life.run(stream::follow(Arc::clone(&shared)));
+        // Also where nothing is told of changes: some children ask what belongs to a call on it.
+        shared.life.run(stream::follow(Arc::clone(&shared)));
+        if shared.calls.hears_aside() {
+            shared.stream_known(STREAM_WAIT).await;
         }
         Ok(Self { shared, about })
     }

@@ -12,7 +12,6 @@ use tokio::time::timeout;
 use super::faults::unreachable;
 use super::legacy::Legacy;
 use super::session::Session;
-use super::stream::Stream;
 use crate::call::{Call, Fault, Kind, Reply};
 use crate::connect::audience::{AT_ONCE_MAX, Audience, TAKEN_WAIT, asked_uris, taken};
 
@@ -178,7 +177,9 @@ pub(super) async fn listen(child: &Arc<Legacy>, call: &Call) -> Result<Reply, Fa
     let asked = asked_uris(&call.params)?;
     // Before the subscriptions, so that no update falls between their answers and this.
     let listening = child.subscriptions.audience.join(asked.clone(), call.back.clone());
-    let parts = match child.session().about.capabilities.subscribe && has_stream(child).await {
+    let parts = match child.session().about.capabilities.subscribe
+        && child.stream_known(TAKEN_WAIT).await
+    {
         true => {
             let holding = asked.into_iter().map(|uri| hold(child, uri));
             taken(call, child.client.mount(), holding).await?
@@ -192,13 +193,6 @@ pub(super) async fn listen(child: &Arc<Legacy>, call: &Call) -> Result<Reply, Fa
         () = listening.over() => Ok(Reply::complete(Raw::default())),
         why = child.life.lost() => Err(unreachable(child.client.mount(), &why)),
     }
-}
-
-/// Updates come on the child's own stream; without one, nothing can be honoured (check 134).
-async fn has_stream(child: &Legacy) -> bool {
-    let mut stream = child.stream.subscribe();
-    let known = timeout(TAKEN_WAIT, stream.wait_for(|stream| *stream != Stream::Opening)).await;
-    !matches!(known, Ok(Ok(stream)) if *stream == Stream::Absent)
 }
 
 /// Subscribes anew in a new session.

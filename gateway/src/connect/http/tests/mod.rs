@@ -100,6 +100,13 @@ fn legacy_server(
             Act::json_with(200, &format!("Mcp-Session-Id: s{session}\r\n"), &body)
         }
         "notifications/initialized" => Act::status(202),
+        // One that tells of nothing has no stream of its own.
+        _ if asked.verb == "GET"
+            && capabilities == "{}"
+            && asked.header("last-event-id").is_none() =>
+        {
+            Act::status(405)
+        }
         _ => then(asked),
     }
 }
