@@ -77,7 +77,7 @@ pub enum Kind {
         /// The mount.
         mount: Arc<str>,
     },
-    /// The child asked the client something, and the answer did not come.
+    /// The child asked the client something, and the answer did not come, or did not reach it.
     Unanswered,
     /// The client no longer wants the answer.
     Cancelled,

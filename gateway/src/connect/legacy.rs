@@ -11,7 +11,7 @@ use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::asking::{Asked, Asking, Channel, OpenCalls, declared, may_ask};
+use super::asking::{Asked, Asking, Channel, Delivery, OpenCalls, declared, may_ask};
 use super::audience::{asked_uris, taken};
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;
@@ -236,9 +236,9 @@ impl Hear for Ear {
     fn request(&self, wire: &Wire, id: &Raw, method: &str, params: Raw) {
         if let Some(question) = Question::read(method) {
             let (asker, asked_as) = (self.wire.clone(), id.clone());
-            let asked = Asked::new(id.clone(), question, &params, move |answer| {
+            let asked = Asked::new(id.clone(), question, &params, move |answer, delivery| {
                 if let Some(wire) = asker.upgrade() {
-                    respond(&wire, &asked_as, &answer);
+                    respond(&wire, &asked_as, &answer, Some(delivery));
                 }
             });
             return self.calls.ask(asked, Channel::Only);
@@ -250,7 +250,7 @@ impl Hear for Ear {
                 format!("`{method:.80}` is unknown to this client"),
             )),
         };
-        respond(wire, id, &answer);
+        respond(wire, id, &answer, None);
     }
 
     fn over(&self, id: u64) {
@@ -258,8 +258,8 @@ impl Hear for Ear {
     }
 }
 
-fn respond(wire: &Wire, id: &Raw, answer: &Answer) {
-    if !wire.answer(id, answer) {
+fn respond(wire: &Wire, id: &Raw, answer: &Answer, delivery: Option<Delivery>) {
+    if !wire.answer(id, answer, delivery) {
         wire.odd("it takes no messages: the answer to a request of its own was left out");
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::answers::version;
 use super::director::Director;
 use super::plugged::{self, Place, Port};
-use super::script::{Script, Speaks};
+use super::script::{Receipt, Script, Speaks};
 use super::seen::{Seen, What, Witness};
 use super::stage::{Asked, Emit, Stage};
 
@@ -127,9 +127,20 @@ async fn post(stage: &Arc<Stage>, headers: &Headers, bytes: Bytes) -> io::Result
             (None, method, params)
         }
         Ok(envelope::Body::One(Message::Response { .. })) => {
-            seen(What::Response, "", "", &text);
-            stage.asks.answered(&text);
-            return Ok(plain(202, "", String::new()));
+            let session = headers.get(header::SESSION).map_or("", String::as_str);
+            if stage.script().http.session && !stage.has_session(session) {
+                return Ok(plain(404, "", String::new()));
+            }
+            let receipt = stage.receipt();
+            if matches!(receipt, Receipt::Takes | Receipt::TakesAndCloses) {
+                seen(What::Response, "", "", &text);
+                stage.asks.answered(&text);
+            }
+            return match receipt {
+                Receipt::Takes => Ok(plain(202, "", String::new())),
+                Receipt::Refuses(status) => Ok(plain(status, "", String::new())),
+                Receipt::Closes | Receipt::TakesAndCloses => Err(cut()),
+            };
         }
         _ => {
             seen(What::Odd, "", "", &text);

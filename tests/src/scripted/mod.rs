@@ -25,7 +25,7 @@ pub use http::HttpChild;
 pub use in_process::InProcessChild;
 pub use paired::PairedChild;
 pub use process::ProcessChild;
-pub use script::{Catalog, Http, Paging, Script, Speaks, Step};
+pub use script::{Catalog, Http, Paging, Receipt, Script, Speaks, Step};
 pub use seen::{Seen, What};
 pub use socket::SocketChild;
 pub use stdio::run as run_stdio;

@@ -14,13 +14,14 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use protocol::envelope::{self, Message};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::director::{Director, Order};
 use super::plugged::{self, Place, Port};
-use super::script::Script;
+use super::script::{Receipt, Script};
 use super::seen::{Seen, What, Witness};
 use super::stage::{Emit, Stage};
 use super::talk::{Left, Talk};
@@ -93,8 +94,22 @@ async fn answer(streams: Arc<Streams>, request: Request<Incoming>) -> io::Result
                 return Ok(plain(404));
             };
             let bytes = body.collect().await.map(http_body_util::Collected::to_bytes);
-            talk.take(&String::from_utf8_lossy(&bytes.unwrap_or_default()));
-            Ok(plain(202))
+            let bytes = bytes.unwrap_or_default();
+            let is_answer = matches!(
+                envelope::Body::read(bytes.clone()),
+                Ok(envelope::Body::One(Message::Response { .. }))
+            );
+            let receipt = if is_answer { streams.stage.receipt() } else { Receipt::Takes };
+            if matches!(receipt, Receipt::Takes | Receipt::TakesAndCloses) {
+                talk.take(&String::from_utf8_lossy(&bytes));
+            }
+            match receipt {
+                Receipt::Takes => Ok(plain(202)),
+                Receipt::Refuses(status) => Ok(plain(status)),
+                Receipt::Closes | Receipt::TakesAndCloses => {
+                    Err(io::Error::other("the script says that it breaks here"))
+                }
+            }
         }
         _ => Ok(plain(405)),
     }

@@ -86,6 +86,23 @@ pub struct Http {
     pub standing: bool,
     /// A modern child holds requests to the headers that must agree with them.
     pub strict: bool,
+    /// What a legacy child does about the answers that are posted to it, in turn, the last one for
+    /// all that follow; it takes them where nothing stands.
+    pub answers: Vec<Receipt>,
+}
+
+/// What a legacy child over HTTP does about a post with an answer to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Receipt {
+    /// Takes it.
+    #[default]
+    Takes,
+    /// Answers with this status, and has not seen it.
+    Refuses(u16),
+    /// Closes the connection, and has not seen it.
+    Closes,
+    /// Takes it and closes the connection.
+    TakesAndCloses,
 }
 
 /// One thing a child does for a request. When no step has answered, the usual answer follows.

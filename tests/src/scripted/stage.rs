@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::answers::{Usual, string_in};
 use super::asks::{Asks, Said};
 use super::director::{Order, Plug};
-use super::script::{Script, Speaks, Step};
+use super::script::{Receipt, Script, Speaks, Step};
 use super::seen::{Seen, What, Witness};
 
 /// Messages on their way out of one request.
@@ -64,6 +64,7 @@ pub(super) struct Stage {
 struct State {
     script: Script,
     turns: HashMap<String, usize>,
+    receipts: usize,
     refused: bool,
     listeners: Vec<Listener>,
     sessions: BTreeSet<String>,
@@ -81,6 +82,7 @@ impl Stage {
         let state = State {
             script,
             turns: HashMap::new(),
+            receipts: 0,
             refused: false,
             listeners: Vec::new(),
             sessions: BTreeSet::new(),
@@ -107,6 +109,7 @@ impl Stage {
                 let mut state = self.state();
                 state.script = *script;
                 state.turns.clear();
+                state.receipts = 0;
             }
             Order::Open(gate) => {
                 self.gates.send_if_modified(|gates| gates.insert(gate));
@@ -147,6 +150,15 @@ impl Stage {
     /// Tells a listener all that the child says by itself.
     pub(super) fn listen_to_all(&self, to: mpsc::Sender<Emit>) {
         self.state().listeners.push(Listener::All(to));
+    }
+
+    /// What is done about an answer that is posted; a turn is taken.
+    pub(super) fn receipt(&self) -> Receipt {
+        let mut state = self.state();
+        let at = state.receipts;
+        state.receipts += 1;
+        let receipts = &state.script.http.answers;
+        receipts.get(at).or(receipts.last()).copied().unwrap_or_default()
     }
 
     /// Plays one request; what goes out comes from the receiver, which may be dropped.

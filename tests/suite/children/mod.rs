@@ -69,8 +69,8 @@ impl Wire {
     pub(crate) fn dressed(self, script: Script) -> Script {
         let speaks = if self.is_legacy() { Speaks::Legacy } else { Speaks::Modern };
         let events = matches!(self, ModernEvents | LegacyEvents);
-        let http =
-            Http { events, session: self.is_legacy(), strict: !self.is_legacy(), standing: events };
+        let (session, strict) = (self.is_legacy(), !self.is_legacy());
+        let http = Http { events, session, strict, standing: events, ..script.http };
         Script { speaks, http, ..script }
     }
 

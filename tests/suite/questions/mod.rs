@@ -8,6 +8,7 @@ mod ledger;
 mod killed;
 mod reloaded;
 mod sharing_of;
+mod undelivered;
 mod visits;
 
 use harness::scripted::{Cast, Http, Play, Script, Speaks, Step};
@@ -57,7 +58,8 @@ impl Child {
     fn scripted(self, script: Script) -> Script {
         let legacy = LEGACY.contains(&self);
         let speaks = if legacy { Speaks::Legacy } else { Speaks::Modern };
-        let http = Http { events: legacy, session: legacy, strict: !legacy, standing: legacy };
+        let (events, session, standing) = (legacy, legacy, legacy);
+        let http = Http { events, session, standing, strict: !legacy, ..script.http };
         Script { speaks, http, ..script }
     }
 }

@@ -6,6 +6,8 @@ use protocol::json::Members;
 use protocol::question::{Question, for_child};
 use protocol::{ErrorObject, Raw, error, task};
 
+use super::voice::Delivery;
+
 /// What a child gets for an answer.
 type Answer = Result<Raw, ErrorObject>;
 
@@ -19,20 +21,28 @@ pub(in crate::connect) struct Asked {
     params: Raw,
     /// The task that it belongs to, as the child says.
     task: Option<String>,
-    answer: Option<Box<dyn FnOnce(Answer) + Send>>,
+    answer: Option<Box<dyn FnOnce(Answer, Delivery) + Send>>,
+    delivery: Delivery,
 }
 
 impl Asked {
-    /// The question that the child called `id`; `answer` sends it what comes.
+    /// The question that the child called `id`; `answer` sends it what comes, and says if that does
+    /// not get there.
     pub(in crate::connect) fn new(
         id: Raw,
         question: Question,
         params: &Raw,
-        answer: impl FnOnce(Answer) + Send + 'static,
+        answer: impl FnOnce(Answer, Delivery) + Send + 'static,
     ) -> Self {
         let task = related(params);
         let params = for_child(question, params);
-        Self { id, question, params, task, answer: Some(Box::new(answer)) }
+        let (answer, delivery) = (Some(Box::new(answer) as Box<_>), Delivery::aside(question));
+        Self { id, question, params, task, answer, delivery }
+    }
+
+    /// It is asked in a call, which hears of an answer that does not reach the child.
+    pub(super) fn within(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
     }
 
     pub(super) fn question(&self) -> Question {
@@ -54,7 +64,7 @@ impl Asked {
     /// Sends the answer to the child.
     pub(super) fn answer(mut self, answer: Answer) {
         if let Some(send) = self.answer.take() {
-            send(answer);
+            send(answer, self.delivery.clone());
         }
     }
 
@@ -79,13 +89,14 @@ fn related(params: &Raw) -> Option<String> {
 impl Drop for Asked {
     fn drop(&mut self) {
         let Some(send) = self.answer.take() else { return };
-        send(match self.question {
+        let answer = match self.question {
             Question::Elicitation => Ok(Raw::from_static(r#"{"action":"cancel"}"#)),
             Question::Sampling => Err(ErrorObject::new(REFUSED, "no answer came from the client")),
             Question::Roots => {
                 Err(ErrorObject::new(error::INTERNAL_ERROR, "no answer came from the client"))
             }
-        });
+        };
+        send(answer, self.delivery.clone());
     }
 }
 

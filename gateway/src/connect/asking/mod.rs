@@ -6,6 +6,7 @@
 //! sent a second time.
 
 mod asked;
+mod voice;
 mod parks;
 mod talk;
 mod visits;
@@ -20,9 +21,10 @@ use protocol::question::Abilities;
 use protocol::{Method, Raw, extension, question};
 
 pub(super) use asked::Asked;
-pub(super) use open_calls::{Channel, OpenCalls, Voice};
+pub(super) use open_calls::{Channel, OpenCalls};
 pub use parks::Parking;
 use parks::Parks;
+pub(super) use voice::{Delivery, Voice};
 
 /// How long a child may still ask for a call that was given up at it, unless it is told otherwise.
 const DROPPED_COUNTS: Duration = Duration::from_secs(600);

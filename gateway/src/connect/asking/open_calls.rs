@@ -9,7 +9,7 @@ use protocol::json::{self, Members};
 use protocol::method::notice;
 use protocol::question::{Input, Question};
 use protocol::{Raw, error, task};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,14 +17,12 @@ use tokio_util::task::TaskTracker;
 use super::asked::Asked;
 use super::dropped::Dropped;
 use super::parks::gone;
-use super::talk::{Event, QUESTIONS_MAX, Talk, check};
+use super::talk::{Talk, check};
 use super::visits::Visits;
+use super::voice::Voice;
 use super::{Asking, Rules};
 use crate::call::{Backchannel, Call, Caller, Fault, Future, Kind, Principal, Reply, Switch};
 
-/// Questions of one call, and what was taken back of them, that wait to be looked at: all that a
-/// call may ask, and the one that is too much.
-const EVENTS_QUEUED_MAX: usize = 2 * (QUESTIONS_MAX + 1);
 /// How long a call waits for its turn where a connection has one at a time.
 const TURN_WAIT: Duration = Duration::from_secs(30);
 /// How long the end of a connection waits for the calls that wait for their clients.
@@ -79,30 +77,6 @@ pub(in crate::connect) enum Channel {
     Only,
     /// Beside the streams of calls, on one that by the protocol belongs to none.
     Aside,
-}
-
-/// The way from a child to one of its open calls.
-#[derive(Clone)]
-pub(in crate::connect) struct Voice(mpsc::Sender<Event>);
-
-impl Voice {
-    /// The child asks in this call.
-    pub(in crate::connect) fn ask(&self, asked: Asked) {
-        if let Err(full) = self.0.try_send(Event::Asked(asked))
-            && let Event::Asked(asked) = full.into_inner()
-        {
-            let method = asked.question().as_str();
-            tracing::warn!(target: "child", method, "a question found no room and is refused");
-            asked.refuse(error::INVALID_PARAMS, "this call has asked too much at once");
-        }
-    }
-
-    /// The child takes back the question that it called `id`.
-    pub(in crate::connect) fn withdraw(&self, id: &Raw) {
-        if self.0.try_send(Event::Withdrawn(id.clone())).is_err() {
-            tracing::debug!(target: "child", "what is taken back found no room");
-        }
-    }
 }
 
 /// A call's place among the open ones.
@@ -193,8 +167,7 @@ impl OpenCalls {
             return Err(Fault::invalid(text));
         }
         let turn = self.turn().await?;
-        let (voice, events) = mpsc::channel(EVENTS_QUEUED_MAX);
-        let voice = Voice(voice);
+        let (voice, heard) = Voice::open();
         let (back, switch) = Backchannel::switched(call.back.clone());
         call.back = back;
         let (caller, aside) = (Arc::clone(&call.caller), call.aside.clone());
@@ -207,7 +180,7 @@ impl OpenCalls {
             over: false,
         };
         let place = self.enter(open, turn);
-        let talk = Talk::new(begin(call, voice), events, switch, (caller, aside), place);
+        let talk = Talk::new(begin(call, voice), heard, switch, (caller, aside), place);
         talk.go_on(&self.rules().parks).await
     }
 

@@ -9,25 +9,18 @@ use protocol::question::{
     Abilities, Input, InputRequired, Question, REQUESTS_MAX, Request, check_answer,
 };
 use protocol::{Raw, error};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
 use super::open_calls::{OpenCalls, Place};
 use super::parks::{Parks, fresh_key};
+use super::voice::{Event, Heard};
 use crate::call::{Aside, Call, Caller, Fault, Future, Kind, Principal, Reply, ReplyKind, Switch};
 
 /// How long more questions are waited for after one came: a client is asked all of them at once.
 const GATHER_WAIT: Duration = Duration::from_millis(5);
 /// Questions of one call; a child that asks on is cut off.
 pub(super) const QUESTIONS_MAX: usize = 100;
-
-/// What a child does about a call beside answering it.
-pub(super) enum Event {
-    Asked(Asked),
-    /// The child took back the question that it called so.
-    Withdrawn(Raw),
-}
 
 type Outcome = Result<Reply, Fault>;
 
@@ -38,7 +31,7 @@ pub(super) struct Talk {
     running: Option<Future<'static, Outcome>>,
     open: Vec<(String, Asked)>,
     outcome: Option<Outcome>,
-    events: mpsc::Receiver<Event>,
+    heard: Heard,
     switch: Switch,
     caller: Arc<Caller>,
     aside: Aside,
@@ -51,14 +44,14 @@ pub(super) struct Talk {
 impl Talk {
     pub(super) fn new(
         running: Future<'static, Outcome>,
-        events: mpsc::Receiver<Event>,
+        heard: Heard,
         switch: Switch,
         (caller, aside): (Arc<Caller>, Aside),
         place: Place,
     ) -> Self {
         let (open, running) = (Vec::new(), Some(running));
         let (outcome, lacked, asked) = (None, None, 0);
-        Self { running, open, outcome, events, switch, caller, aside, asked, lacked, place }
+        Self { running, open, outcome, heard, switch, caller, aside, asked, lacked, place }
     }
 
     pub(super) fn principal(&self) -> &Principal {
@@ -131,7 +124,7 @@ impl Talk {
         let Some(running) = &mut self.running else { return std::future::pending().await };
         let event = tokio::select! {
             biased;
-            event = self.events.recv() => event,
+            event = self.heard.events.recv() => event,
             outcome = running => {
                 self.place.leave(is_over(&outcome));
                 if let Err(Fault { kind: Kind::Child(error), .. }) = &outcome {
@@ -141,20 +134,27 @@ impl Talk {
                 self.outcome = Some(explained(outcome, self.lacked.take()));
                 return;
             }
+            // The child may wait for that answer for ever.
+            Some(fault) = self.heard.undelivered.recv() => return self.fail(fault),
         };
         match event {
             Some(Event::Asked(asked)) => {
                 if let Err(fault) = self.take(asked) {
-                    // First, so that the child hears of it as of a call that is cancelled.
-                    self.running = None;
-                    self.place.leave(false);
-                    self.outcome = Some(Err(fault));
+                    self.fail(fault);
                 }
             }
             Some(Event::Withdrawn(id)) => self.withdraw(&id),
             // The connection holds the other end for as long as the call is open.
             None => std::future::pending().await,
         }
+    }
+
+    /// Cancels the call at the child.
+    fn fail(&mut self, fault: Fault) {
+        // First, so that the child hears of it as of a call that is cancelled.
+        self.running = None;
+        self.place.leave(false);
+        self.outcome = Some(Err(fault));
     }
 
     fn take(&mut self, asked: Asked) -> Result<(), Fault> {

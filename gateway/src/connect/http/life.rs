@@ -50,13 +50,13 @@ impl Life {
         }
     }
 
-    /// Runs something short that may outlive the link: it has [`ERRAND_WAIT`].
-    pub(super) fn errand(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs something short that may outlive the link: it has [`ERRAND_WAIT`]. Whether it is run.
+    pub(super) fn errand(&self, task: impl Future<Output = ()> + Send + 'static) -> bool {
         spawn(&self.errands, ERRANDS_MAX, async move {
             if timeout(ERRAND_WAIT, task).await.is_err() {
                 tracing::debug!("an errand to a remote child took too long");
             }
-        });
+        })
     }
 
     /// Says that the link is of no use any more.
@@ -93,13 +93,15 @@ impl Life {
     }
 }
 
-fn spawn(tasks: &TaskTracker, max: usize, task: impl Future<Output = ()> + Send + 'static) {
+fn spawn(tasks: &TaskTracker, max: usize, task: impl Future<Output = ()> + Send + 'static) -> bool {
     // Futures may be dropped while the runtime ends: there is nothing to run on then.
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    if tasks.len() < max {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return false };
+    let room = tasks.len() < max;
+    if room {
         // The tracker owns it.
         drop(tasks.spawn_on(task, &runtime));
     } else {
         tracing::warn!("a remote child has {max} tasks; one more is left out");
     }
+    room
 }

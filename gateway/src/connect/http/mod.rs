@@ -16,6 +16,7 @@ mod session;
 mod resume;
 mod stream;
 mod subscriptions;
+mod deliver;
 mod questions;
 mod place;
 mod paired;

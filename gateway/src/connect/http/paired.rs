@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Broken, Events};
 use super::client::HttpClient;
+use super::deliver::deliver;
 use super::faults::unreachable;
 use super::place::resolve;
 use super::session::{HANDSHAKE_WAIT, as_unreachable};
@@ -153,6 +154,13 @@ impl Posting {
     }
 
     async fn post(&self, message: Outgoing) {
+        if message.delivery.is_some() {
+            let post = || self.client.post_to(&self.place, message.bytes.clone());
+            return match timeout(POST_WAIT, deliver(post, message.delivery.as_ref())).await {
+                Ok(()) => {}
+                Err(_) => self.wire.odd("it does not say that it took an answer"),
+            };
+        }
         let posted = self.client.post_to(&self.place, message.bytes.clone());
         let (sent, why) = match timeout(POST_WAIT, posted).await {
             Ok(Ok(answered)) => match answered.answer {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use protocol::question::Question;
 use protocol::{ErrorObject, Raw, envelope, error};
 
-use super::answer::Broken;
+use super::deliver::deliver;
 use super::legacy::Legacy;
 use super::session::Session;
-use crate::connect::asking::{Asked, Channel, Voice};
+use crate::connect::asking::{Asked, Channel, Delivery, Voice};
 
 /// Where a question of the child came.
 #[derive(Clone, Copy)]
@@ -33,12 +33,12 @@ pub(super) fn take(
             "ping" => Ok(Raw::default()),
             _ => Err(ErrorObject::new(error::METHOD_NOT_FOUND, "unknown method")),
         };
-        return answer_with(child, session, &id, &answer);
+        return answer_with(child, session, (&id, &answer), None);
     };
     let (asker, within, asked_as) = (Arc::downgrade(child), Arc::clone(session), id.clone());
-    let asked = Asked::new(id, question, params, move |answer| {
+    let asked = Asked::new(id, question, params, move |answer, delivery| {
         if let Some(child) = asker.upgrade() {
-            answer_with(&child, &within, &asked_as, &answer);
+            answer_with(&child, &within, (&asked_as, &answer), Some(delivery));
         }
     });
     match on {
@@ -51,23 +51,20 @@ pub(super) fn take(
 fn answer_with(
     child: &Arc<Legacy>,
     session: &Session,
-    id: &Raw,
-    answer: &Result<Raw, ErrorObject>,
+    (id, answer): (&Raw, &Result<Raw, ErrorObject>),
+    delivery: Option<Delivery>,
 ) {
     let body = match answer {
         Ok(result) => envelope::result(id, result),
         Err(error) => envelope::error(Some(id), error),
     };
     let headers = session.headers(&child.client);
-    let sender = Arc::clone(child);
-    child.life.errand(async move {
-        let mut sent = sender.client.post(headers.clone(), body.clone()).await;
-        if matches!(sent, Err(Broken::Unsent { .. })) {
-            // No byte of it left; the child waits for it.
-            sent = sender.client.post(headers, body).await;
-        }
-        if let Err(broken) = sent {
-            tracing::warn!(?broken, "an answer did not reach the child that asked");
-        }
+    let (sender, concerns) = (Arc::clone(child), delivery.clone());
+    let is_sent = child.life.errand(async move {
+        let post = || sender.client.post(headers.clone(), body.clone());
+        deliver(post, concerns.as_ref()).await;
     });
+    if let Some(delivery) = delivery.filter(|_| !is_sent) {
+        delivery.failed("too much else is on its way to it");
+    }
 }

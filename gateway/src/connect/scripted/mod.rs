@@ -130,6 +130,7 @@ pub(super) fn word(kind: &Kind) -> &'static str {
         Kind::OutcomeUnknown { .. } => "outcome unknown",
         Kind::BadAnswer { .. } => "bad answer",
         Kind::Invalid { .. } => "invalid",
+        Kind::Unanswered => "unanswered",
         _ => "other",
     }
 }

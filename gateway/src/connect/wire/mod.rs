@@ -17,11 +17,13 @@ use protocol::envelope::{self, Body, Malformed, Message};
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
 use protocol::{ErrorObject, Method, Raw, meta};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(super) use cable::{Cable, CableSettings};
 pub(super) use words::LastWords;
 
+use super::asking::Delivery;
 use super::dialect::bad_answer;
 use super::unreachable::unreachable;
 use crate::call::{Backchannel, Fault, Kind};
@@ -47,6 +49,8 @@ pub(super) struct Outgoing {
     id: Option<u64>,
     /// The message.
     pub(super) bytes: Bytes,
+    /// Where it is said that it was not taken, when it answers a question.
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl Outgoing {
@@ -138,7 +142,7 @@ impl Wire {
             return Err(unreachable(&self.mount, &why));
         }
         let bytes = envelope::request(&id.to_string(), method.as_str(), params);
-        if self.queue.send(Outgoing { id: Some(id), bytes }).await.is_err() {
+        if self.queue.send(Outgoing { id: Some(id), bytes, delivery: None }).await.is_err() {
             let why = self.why_lost().unwrap_or_else(|| "the connection is closing".into());
             return Err(unreachable(&self.mount, &why));
         }
@@ -156,16 +160,22 @@ impl Wire {
         self.say(envelope::notification(method, params))
     }
 
-    /// Queues the answer to a request of the child; `false` when the queue is full or closed.
-    pub(super) fn answer(&self, id: &Raw, answer: &Answer) -> bool {
-        self.say(match answer {
+    /// Queues the answer to a request of the child; `false` when the queue is full, of which
+    /// `delivery` hears, or closed: then the connection ends, and every call with it.
+    pub(super) fn answer(&self, id: &Raw, answer: &Answer, delivery: Option<Delivery>) -> bool {
+        let bytes = match answer {
             Ok(result) => envelope::result(id, result),
             Err(error) => envelope::error(Some(id), error),
-        })
+        };
+        let queued = self.queue.try_send(Outgoing { id: None, bytes, delivery });
+        if let Err(TrySendError::Full(Outgoing { delivery: Some(delivery), .. })) = &queued {
+            delivery.failed("it takes no messages");
+        }
+        queued.is_ok()
     }
 
     fn say(&self, bytes: Bytes) -> bool {
-        self.queue.try_send(Outgoing { id: None, bytes }).is_ok()
+        self.queue.try_send(Outgoing { id: None, bytes, delivery: None }).is_ok()
     }
 
     /// Whether `message` is still to be written: a call that was dropped while it waited is not.

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use protocol::Method;
 use serde_json::{Value, json};
 
+use super::super::asking::Delivery;
 use super::super::scripted::{Child, MESSAGE_BYTES_MAX, raw, wired, word};
 use super::{Answer, Wire};
 use crate::call::{Backchannel, Fault};
@@ -291,4 +292,22 @@ async fn c073_a_message_is_one_line_whatever_its_params_look_like() {
     };
     let (answer, ()) = tokio::join!(call, playing);
     assert_eq!(shown(answer), "{}");
+}
+
+#[tokio::test]
+async fn an_answer_that_finds_no_room_is_told_to_the_call_that_it_was_for_and_one_too_late_is_not()
+{
+    let (wire, queue) = Wire::new("m".into(), Arc::default());
+    let id = protocol::Raw::from_static("1");
+    let answer: Answer = Ok(protocol::Raw::default());
+    let (delivery, mut heard) = Delivery::heard();
+    while wire.answer(&id, &answer, Some(delivery.clone())) {}
+    let fault = heard.try_recv().expect("the call hears of it");
+    assert_eq!(word(&fault.kind), "unanswered");
+    assert!(fault.text.contains("elicitation/create"), "{fault:?}");
+    assert!(fault.text.contains("takes no messages"), "{fault:?}");
+    // Its end ends every call, with a better reason.
+    drop(queue);
+    assert!(!wire.answer(&id, &answer, Some(delivery)));
+    assert!(heard.try_recv().is_err());
 }
