@@ -9,6 +9,7 @@ mod report;
 mod client;
 mod rmcp_client;
 mod rmcp_server;
+mod tasks_server;
 mod served;
 mod gateway;
 mod expected;

@@ -1,4 +1,4 @@
-//! The Rust SDK as a server over Streamable HTTP, in both eras: one tool.
+//! The Rust SDK as a server over Streamable HTTP, in both eras.
 
 use std::sync::Arc;
 
@@ -20,10 +20,18 @@ pub(crate) struct RmcpServer {
 }
 
 impl RmcpServer {
+    /// One with one tool.
     pub(crate) async fn start() -> Self {
+        Self::serving(|| Sum { tool_router: Sum::tool_router() }).await
+    }
+
+    /// One of these for each session, and for each request outside of any.
+    pub(crate) async fn serving<S: ServerHandler>(
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
-        Self { url, accepting: tokio::spawn(accept(listener)) }
+        Self { url, accepting: tokio::spawn(accept(listener, make)) }
     }
 }
 
@@ -33,9 +41,12 @@ impl Drop for RmcpServer {
     }
 }
 
-async fn accept(listener: TcpListener) {
+async fn accept<S: ServerHandler>(
+    listener: TcpListener,
+    make: impl Fn() -> S + Send + Sync + 'static,
+) {
     let service = StreamableHttpService::new(
-        || Ok(Sum { tool_router: Sum::tool_router() }),
+        move || Ok(make()),
         Arc::new(LocalSessionManager::default()),
         StreamableHttpServerConfig::default(),
     );

@@ -27,9 +27,6 @@ pub(super) struct Exception {
     /// Only children of this era.
     #[serde(default)]
     child: Option<String>,
-    /// What is to be built: it counts as needed whether it still is or not.
-    #[serde(default)]
-    pending: bool,
     /// Why.
     reason: String,
     /// Where the specification says so.
@@ -73,15 +70,10 @@ impl Exceptions {
         lines.collect()
     }
 
-    /// Whether the exception of this number is for what is to be built.
-    pub(super) fn is_pending(&self, number: usize) -> bool {
-        self.exception.get(number - 1).is_some_and(|one| one.pending)
-    }
-
     /// Those that nothing needed.
     pub(super) fn stale(&self, needed: &std::collections::BTreeSet<usize>) -> Vec<String> {
         let all = self.exception.iter().enumerate().map(|(at, one)| (at + 1, one));
-        let stale = all.filter(|(number, one)| !one.pending && !needed.contains(number));
+        let stale = all.filter(|(number, _)| !needed.contains(number));
         stale
             .map(|(_, one)| format!("no difference needs the exception {:?}", one.scenarios))
             .collect()

@@ -32,10 +32,8 @@ impl<'a> Verdicts<'a> {
     ) -> String {
         let mut numbers = BTreeSet::new();
         for (check, made) in direct {
-            let number = self.exceptions.number(Place { revision, child, scenario, check });
-            let good = made.iter().any(|check| check.status == "SUCCESS");
-            numbers.extend(number.filter(|number| good && self.exceptions.is_pending(*number)));
             let Some(problem) = differs(made, through.get(check)) else { continue };
+            let number = self.exceptions.number(Place { revision, child, scenario, check });
             numbers.extend(number);
             if number.is_none() {
                 let place = format!("{revision}, {child} child, {scenario}, {check}");
@@ -44,22 +42,24 @@ impl<'a> Verdicts<'a> {
         }
         self.needed.extend(&numbers);
         let numbers: Vec<String> = numbers.iter().map(|number| format!("({number})")).collect();
-        match (is_failed(direct), numbers.is_empty()) {
-            (true, _) => "–".to_owned(),
-            (false, true) => "passes".to_owned(),
-            (false, false) => numbers.join(" "),
+        match (alone(direct), numbers.is_empty()) {
+            (PASSES, true) => PASSES.to_owned(),
+            (PASSES, false) => numbers.join(" "),
+            _ => "–".to_owned(),
         }
     }
 }
 
-/// Whether a scenario fails as it is.
-pub(super) fn is_failed(checks: &Checks) -> bool {
-    checks.values().flatten().any(|check| check.status == "FAILURE")
-}
+const PASSES: &str = "passes";
 
 /// The word for a scenario on its own.
 pub(super) fn alone(checks: &Checks) -> &'static str {
-    if is_failed(checks) { "fails" } else { "passes" }
+    let any = |status: &str| checks.values().flatten().any(|check| check.status == status);
+    match (any("FAILURE"), any("SUCCESS")) {
+        (true, _) => "fails",
+        (false, true) => PASSES,
+        (false, false) => "not checked",
+    }
 }
 
 /// What is worse through the gateway than directly, if anything.

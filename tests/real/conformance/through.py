@@ -1,6 +1,7 @@
 """Puts a gateway between the suite's test server and the official client, for one scenario.
 
-through.py GATEWAY ERA CLIENT URL: starts GATEWAY with URL as its only child, pinned to ERA, runs CLIENT on it.
+through.py GATEWAY INTERACTIVE CLIENT URL: starts GATEWAY with URL as its only child, whose mount has
+`interactive = INTERACTIVE`, runs CLIENT on it.
 With `direct` for GATEWAY the client goes to URL itself.
 """
 
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-gateway, era, client, url = sys.argv[1:]
+gateway, interactive, client, url = sys.argv[1:]
 if gateway == "direct":
     sys.exit(subprocess.call([sys.executable, client, url]))
 
@@ -18,7 +19,7 @@ with tempfile.TemporaryDirectory(prefix="gateway-conformance-") as folder:
     routing = os.path.join(folder, "routing.toml")
     with open(routing, "w", encoding="utf-8") as file:
         file.write('[gateway]\nlisten = "127.0.0.1:0"\nadmin = "127.0.0.1:0"\n')
-        file.write(f'[mounts.child]\nurl = {json.dumps(url)}\nprefix = ""\nera = "{era}"\n')
+        file.write(f'[mounts.child]\nurl = {json.dumps(url)}\nprefix = ""\ninteractive = {interactive}\n')
     states = {name: folder for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
     running = subprocess.Popen(
         [gateway, "run", routing], stdout=subprocess.PIPE, text=True, env={**os.environ, **states}
