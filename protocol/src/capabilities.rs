@@ -64,6 +64,13 @@ impl ServerCapabilities {
         })
     }
 
+    /// What of it holds in a handshake session. The extension of tasks is declared request by
+    /// request, so nobody can declare it there (check 185).
+    #[must_use]
+    pub fn of_session(self) -> Self {
+        Self { tasks: false, ..self }
+    }
+
     /// What the gateway itself always has: its lists exist, empty or not, and it tells when they
     /// change (digest 1.7).
     pub fn of_gateway() -> Self {

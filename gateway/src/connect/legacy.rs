@@ -196,7 +196,7 @@ fn read_about(result: &Raw) -> Result<About, String> {
     Ok(About {
         speaks: version.era().to_string(),
         server_info: info.map(|text| result.slice(text)),
-        capabilities: ServerCapabilities::read(&capabilities).map_err(bad)?,
+        capabilities: ServerCapabilities::read(&capabilities).map_err(bad)?.of_session(),
         instructions: members.get_string("instructions").map(|text| text.into_owned()),
         keeps_state: true,
     })

@@ -3,7 +3,7 @@
 use harness::client::{ALL_ABILITIES, Able};
 use harness::scripted::{Script, Step, What, at, elements, member, string};
 
-use super::{CREATED, KNOWS, ask, code, id_in, knowing, slow, state};
+use super::{CREATED, KNOWS, OFFERS, ask, code, id_in, knowing, sent, slow, state};
 use crate::questions::{Child, LEGACY, MODERN, willing};
 
 const EXPERIMENT: &str =
@@ -294,5 +294,22 @@ async fn c126_news_of_tasks_are_told_for_a_child_that_cannot_tell_them() {
         assert!(told.contains("notifications/tasks"), "{child:?}: {told}");
         assert!(told.contains(r#""status":"cancelled""#), "{child:?}: {told}");
         assert!(told.contains(&id), "{child:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn c185_a_child_that_offers_the_extension_in_a_handshake_has_no_tasks() {
+    for child in LEGACY {
+        let script = Script::legacy().tool("t");
+        let script = Script { capabilities: Some(OFFERS.to_owned()), ..script };
+        let play = child.play("", script).await;
+        let (_, found) = sent(&play, &knowing("server/discover", "{}")).await;
+        assert!(!found.contains("modelcontextprotocol/tasks"), "{child:?}: {found}");
+        let (status, answer) = sent(&play, &knowing("tasks/get", &get("x"))).await;
+        assert_eq!((status, &*code(&answer)), (404, "-32601"), "{child:?}: {answer}");
+        let (_, answer) = sent(&play, &knowing("tools/call", r#"{"name":"m_t"}"#)).await;
+        assert!(answer.contains("t {}"), "{child:?}: {answer}");
+        let handshake = play.director("m").requests("initialize").await.pop().unwrap();
+        assert!(!handshake.params.contains("tasks"), "{child:?}: {}", handshake.params);
     }
 }

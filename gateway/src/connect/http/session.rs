@@ -259,7 +259,7 @@ fn session(client: &HttpClient, id: Option<HeaderValue>, result: &Raw) -> Result
     let about = About {
         speaks,
         server_info: members.get("serverInfo").map(|text| result.slice(text)),
-        capabilities: capabilities.unwrap_or_default(),
+        capabilities: capabilities.unwrap_or_default().of_session(),
         instructions: members.get_string("instructions").map(|text| text.into_owned()),
         keeps_state: id.is_some(),
     };
