@@ -450,7 +450,9 @@ fn asking(entry: &MountConfig, question_wait: Duration) -> Asking {
     let roots = (!roots.is_empty()).then(|| json::array(roots.iter().map(Raw::as_str)));
     let asking = Asking::new(entry.name.as_str(), entry.parked_max, question_wait);
     let apart = entry.sharing.share != config::Share::All;
-    let asking = asking.with_roots(roots).one_at_a_time(entry.sharing.interactive);
+    let sharing = &entry.sharing;
+    let one_at_a_time = sharing.interactive.then_some(sharing.given_up_wait);
+    let asking = asking.with_roots(roots).one_at_a_time(one_at_a_time);
     asking.apart(apart).lasting(entry.timeout_max)
 }
 

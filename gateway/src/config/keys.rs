@@ -255,6 +255,9 @@ table! {
         "without a call, after which one of these is closed";
     INTERACTIVE = "interactive", Kind::Count(0, 1), "0",
         "`1`: one call at a time on a connection, so that a question is known to belong to it";
+    GIVEN_UP_WAIT = "given_up_wait", Kind::Time(0, HOUR), "\"2s\"",
+        "with `interactive = 1`: for a call that was given up to be over at the child, before the \
+         next begins";
     ROOTS = "roots", Kind::Texts, "[]",
         "`file:` URIs that a legacy child is told of when no client can be asked for its roots";
     RESULT_BYTES_MAX = "result_bytes_max", Kind::Bytes(KIB, GIB), "\"64MiB\"",

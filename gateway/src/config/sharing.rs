@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::keys::{INTERACTIVE, LINK_IDLE, LINKS_MAX, ROOTS, SHARE};
+use super::keys::{GIVEN_UP_WAIT, INTERACTIVE, LINK_IDLE, LINKS_MAX, ROOTS, SHARE};
 use super::quantity;
 use super::reading::Reading;
 use super::shown::quoted;
@@ -20,6 +20,9 @@ pub struct Sharing {
     /// Whether a connection has one call at a time, so that a question is known to belong to it.
     /// Default false (0).
     pub interactive: bool,
+    /// How long the next call waits there for one that was given up to be over at the child.
+    /// Default 2 s, from 0 to 1 h.
+    pub given_up_wait: Duration,
     /// Folders that a legacy child is told of when no client can be asked: `file:` URIs.
     pub roots: Vec<String>,
 }
@@ -47,6 +50,8 @@ pub(super) fn read(table: &mut Table, reading: &mut Reading<'_>) -> Sharing {
     let idle = table.time(&LINK_IDLE, reading);
     let link_idle = quantity::duration(idle.map_or(0, |found| found.value));
     let interactive = table.count(&INTERACTIVE, reading) > 0;
+    let wait = table.time(&GIVEN_UP_WAIT, reading);
+    let given_up_wait = quantity::duration(wait.map_or(0, |found| found.value));
     let mut roots = Vec::new();
     for root in table.texts(&ROOTS, reading) {
         if root.value.starts_with("file://") {
@@ -56,5 +61,5 @@ pub(super) fn read(table: &mut Table, reading: &mut Reading<'_>) -> Sharing {
             reading.wrong(&root.at, message, root.at.write("\"file:///a/folder\""));
         }
     }
-    Sharing { share, links_max, link_idle, interactive, roots }
+    Sharing { share, links_max, link_idle, interactive, given_up_wait, roots }
 }

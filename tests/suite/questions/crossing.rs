@@ -32,8 +32,8 @@ impl Random {
 struct Mode {
     child: Child,
     keys: &'static str,
-    /// Each call that is not given up is asked about; else only one that is alone, since what was
-    /// given up may still ask on the same connection.
+    /// Each call that is not given up is asked about, without exception; else only one that is
+    /// alone, since what was given up may still ask on the same connection.
     all_are_asked: bool,
     /// Each client is somebody else.
     known: bool,
@@ -218,5 +218,7 @@ async fn c120_no_question_and_no_answer_crosses_where_each_session_or_caller_is_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c120_no_question_and_no_answer_crosses_where_one_call_is_open_at_a_time() {
-    nothing_crosses(LegacyProcess, "interactive = 1\n", false, false).await;
+    // What was given up is waited for: none is refused because of it.
+    let keys = "interactive = 1\ngiven_up_wait = \"1m\"\n";
+    nothing_crosses(LegacyProcess, keys, true, false).await;
 }

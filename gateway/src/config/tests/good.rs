@@ -186,6 +186,7 @@ fn a_mount_of_which_only_the_child_is_said_is_shared_and_looked_after_by_default
                 links_max: 16,
                 link_idle: 600s,
                 interactive: false,
+                given_up_wait: 2s,
                 roots: [],
             },
             result_bytes_max: 67108864,

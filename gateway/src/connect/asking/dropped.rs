@@ -1,11 +1,15 @@
 //! Calls that were given up while their child may still ask for them.
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::open_calls::Client;
 
 /// Such calls that are known one by one on a connection; of more, only the time is.
 const KNOWN_MAX: usize = 256;
+
+/// Dropping it lets the next call begin, where a connection has one at a time.
+pub(super) type KeptTurn = oneshot::Sender<()>;
 
 /// The calls that were given up on one connection.
 #[derive(Default)]
@@ -21,14 +25,21 @@ struct Gone {
     client: Option<Client>,
     /// No child asks for it after this.
     until: Instant,
+    _turn: Option<KeptTurn>,
 }
 
 impl Dropped {
     /// Nobody waits any more for a call that the child may be at.
-    pub(super) fn add(&mut self, sent: Option<u64>, client: Option<Client>, until: Instant) {
+    pub(super) fn add(
+        &mut self,
+        sent: Option<u64>,
+        client: Option<Client>,
+        until: Instant,
+        turn: Option<KeptTurn>,
+    ) {
         self.forget_old();
         if self.calls.len() < KNOWN_MAX {
-            self.calls.push(Gone { sent, client, until });
+            self.calls.push(Gone { sent, client, until, _turn: turn });
         } else {
             self.more_until = self.more_until.max(Some(until));
         }

@@ -38,7 +38,9 @@ struct Rules {
     mount: Arc<str>,
     parks: Arc<Parks>,
     roots: Option<Raw>,
-    interactive: bool,
+    /// Where a connection has one call at a time that may ask: how long the next one waits for one
+    /// that was given up to be over at the child.
+    interactive: Option<Duration>,
     apart: bool,
     /// How long a child may still ask for a call that was given up at it.
     dropped_counts: Duration,
@@ -50,7 +52,7 @@ impl Asking {
     pub fn new(mount: impl Into<Arc<str>>, parked_max: usize, question_wait: Duration) -> Self {
         let mount = mount.into();
         let parks = Parks::new(Arc::clone(&mount), parked_max, question_wait, Parking::default());
-        let (interactive, apart) = (false, false);
+        let (interactive, apart) = (None, false);
         let dropped_counts = DROPPED_COUNTS;
         Self(Arc::new(Rules { mount, parks, roots: None, interactive, apart, dropped_counts }))
     }
@@ -68,9 +70,9 @@ impl Asking {
     }
 
     /// The same rules, where a connection has one call at a time that may ask, so that every
-    /// question is known to belong to it.
+    /// question is known to belong to it; the next one waits so long for one that was given up.
     #[must_use]
-    pub fn one_at_a_time(self, interactive: bool) -> Self {
+    pub fn one_at_a_time(self, interactive: Option<Duration>) -> Self {
         Self(Arc::new(Rules { interactive, ..self.rules() }))
     }
 

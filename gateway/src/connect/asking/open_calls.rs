@@ -9,13 +9,14 @@ use protocol::json::{self, Members};
 use protocol::method::notice;
 use protocol::question::{Input, Question};
 use protocol::{Raw, error, task};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::asked::Asked;
-use super::dropped::Dropped;
+use super::dropped::{Dropped, KeptTurn};
 use super::parks::gone;
 use super::talk::{Talk, check};
 use super::visits::Visits;
@@ -87,16 +88,29 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The child asks nothing more for the call if it is `over`; else it was given up there.
+    /// The call has an outcome. Its child asks nothing more for it if it is `over`.
     pub(super) fn leave(&mut self, over: bool) {
-        self.turn = None;
+        self.go(over, None);
+    }
+
+    /// Nobody waits for the call any more, and its child may be at it.
+    pub(super) fn give_up(&mut self) {
+        self.go(false, self.calls.rules().interactive);
+    }
+
+    /// `keeps` is how long the next call waits for this one to be over, where that can be told.
+    fn go(&mut self, over: bool, keeps: Option<Duration>) {
+        let turn = self.turn.take();
         let until = Instant::now() + self.calls.rules().dropped_counts;
         let mut state = self.calls.state();
+        // The turn is given back after this, so that no other call is open beside it.
         let Some(open) = state.open.remove(&self.number) else { return };
         // Over HTTP, what cannot be asked about needs no name; on a wire everything has one.
         let may_ask = open.voice.is_some() || open.sent.is_some();
         if !over && !open.over && may_ask {
-            state.dropped.add(open.sent, open.client, until);
+            let turn = turn.zip(keeps.filter(|_| open.sent.is_some()));
+            let turn = turn.and_then(|(turn, wait)| self.calls.keep(turn, wait));
+            state.dropped.add(open.sent, open.client, until, turn);
         }
     }
 
@@ -108,7 +122,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.leave(false);
+        self.give_up();
     }
 }
 
@@ -123,7 +137,7 @@ impl Drop for Own<'_> {
 
 impl OpenCalls {
     pub(in crate::connect) fn new(asking: Asking) -> Arc<Self> {
-        let turn = asking.0.interactive.then(|| Arc::new(Semaphore::new(1)));
+        let turn = asking.0.interactive.map(|_| Arc::new(Semaphore::new(1)));
         Arc::new(Self {
             asking,
             state: Mutex::default(),
@@ -141,7 +155,7 @@ impl OpenCalls {
 
     /// Whether a question may belong to a call on whose stream it did not come.
     pub(in crate::connect) fn hears_aside(&self) -> bool {
-        self.rules().interactive || self.rules().apart
+        self.rules().interactive.is_some() || self.rules().apart
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -227,6 +241,25 @@ impl OpenCalls {
         }
     }
 
+    /// Keeps the turn of a call that was given up, until what comes back is dropped or for `wait`.
+    fn keep(&self, turn: OwnedSemaphorePermit, wait: Duration) -> Option<KeptTurn> {
+        // Calls may be dropped while the runtime ends: nobody has a turn then.
+        let runtime = Handle::try_current().ok()?;
+        let (kept, over) = oneshot::channel();
+        let ended = self.ended.clone();
+        let keeping = async move {
+            tokio::select! {
+                _over = over => {}
+                () = ended.cancelled() => {}
+                () = sleep(wait) => {}
+            }
+            drop(turn);
+        };
+        // The tracker owns it.
+        drop(self.parked.spawn_on(keeping, &runtime));
+        Some(kept)
+    }
+
     fn enter(self: &Arc<Self>, open: Open, turn: Option<OwnedSemaphorePermit>) -> Place {
         let mut state = self.state();
         state.next += 1;
@@ -310,7 +343,7 @@ impl OpenCalls {
         let Some(first) = all.next() else {
             return Err("no call is open that this could belong to".to_owned());
         };
-        if channel == Channel::Aside && !rules.apart && !rules.interactive {
+        if channel == Channel::Aside && !rules.apart && rules.interactive.is_none() {
             return Err(format!(
                 "it came on the standing stream, which belongs to no call, so whose client is to \
                  be asked is not known; ask on the stream of the call, or: {WAYS_OUT}"
@@ -347,7 +380,7 @@ impl OpenCalls {
             let mut state = self.state();
             let State { open, dropped, .. } = &mut *state;
             let rules = self.rules();
-            let belongs = channel == Channel::Only || rules.apart || rules.interactive;
+            let belongs = channel == Channel::Only || rules.apart || rules.interactive.is_some();
             let mut all = open.values();
             let first = all.next().filter(|_| belongs && all.next().is_none());
             let only = first.filter(|one| dropped.of_others(one.client.as_ref()) == 0);

@@ -153,7 +153,7 @@ impl Talk {
     fn fail(&mut self, fault: Fault) {
         // First, so that the child hears of it as of a call that is cancelled.
         self.running = None;
-        self.place.leave(false);
+        self.place.give_up();
         self.outcome = Some(Err(fault));
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::{Method, Version};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::super::asking::Asking;
 use super::super::legacy::Legacy;
@@ -139,6 +139,50 @@ async fn a_call_that_the_same_session_gave_up_does_not_stand_in_its_way() {
             give_up(&mut met, Some(7)).await;
         }
     }
+}
+
+/// One call at a time, where the next one waits so long for what was given up.
+fn one_at_a_time() -> Asking {
+    rules().one_at_a_time(Some(Duration::from_secs(20)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn c120_one_at_a_time_waits_for_the_late_answer_to_what_was_given_up() {
+    let mut met = met(one_at_a_time()).await;
+    let first = give_up(&mut met, None).await;
+    let Met { legacy, child, .. } = &mut met;
+    let playing = async {
+        child.ask("late", "elicitation/create").await;
+        assert_eq!(child.refused("late").await, -32602, "of the call that nobody waits for");
+        advance(Duration::from_secs(19)).await;
+        child.synced().await;
+        child.result(first, json!({"content": []})).await;
+        child.request("tools/call").await;
+        child.ask("now", "elicitation/create").await;
+    };
+    let began = Instant::now();
+    let (reply, ()) = tokio::join!(legacy.serve(tool(json!({"name": "b"}), None)), playing);
+    let asked = asks(&reply.unwrap());
+    assert_eq!(asked["inputRequests"]["q1"]["params"]["message"], "now");
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_at_a_time_does_not_wait_for_ever_for_what_was_given_up() {
+    let mut met = met(one_at_a_time()).await;
+    give_up(&mut met, None).await;
+    let Met { legacy, child, .. } = &mut met;
+    let playing = async {
+        let began = Instant::now();
+        let id = child.request("tools/call").await;
+        assert!(began.elapsed() >= Duration::from_secs(20), "{:?}", began.elapsed());
+        // It may be of the first.
+        child.ask("q", "elicitation/create").await;
+        assert_eq!(child.refused("q").await, -32602);
+        child.result(id, json!({"content": []})).await;
+    };
+    let (reply, ()) = tokio::join!(legacy.serve(tool(json!({"name": "b"}), None)), playing);
+    assert_eq!(reply.unwrap().kind, ReplyKind::Complete);
 }
 
 #[tokio::test(start_paused = true)]
