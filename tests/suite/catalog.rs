@@ -2,7 +2,7 @@
 //! about what is missing.
 
 use expect_test::expect;
-use harness::client::check_all;
+use harness::client::{Able, check_all};
 use harness::scripted::{Cast, Paging, Play, Script, Step, What, at, member, string};
 use harness::start::soon;
 
@@ -188,6 +188,28 @@ async fn c159_forged_foreign_and_mangled_cursors_are_refused() {
             Some("-32602"),
             "{cursor}: {answer}"
         );
+    }
+}
+
+#[tokio::test]
+async fn c159_c199_a_cursor_is_a_place_in_a_list_that_all_may_read_and_no_credential() {
+    let cast = Cast::new("[gateway.limits]\npage_entries = 1\n");
+    let script = Script::modern().tool("a").tool("b").tool("c");
+    let play = cast.in_process("m", "", script).start().await;
+    let mut ada = Able::known(&play.running, "ada", true, "{}").await;
+    let mut ben = Able::known(&play.running, "ben", true, "{}").await;
+    // A page that is public may come to anybody out of a cache, and its cursor with it.
+    for _ in 0..2 {
+        let first = ada.once("tools/list", "{}").await;
+        assert!(!first.contains("ada"), "{first}");
+        let own = at(&ben.once("tools/list", "{}").await, &["result", "nextCursor"]);
+        let cursor = at(&first, &["result", "nextCursor"]).expect("a cursor");
+        assert_eq!(own.as_ref(), Some(&cursor), "it says nothing of who got it");
+        let params = format!(r#"{{"cursor":{cursor}}}"#);
+        let (to_ben, to_ada) =
+            (ben.once("tools/list", &params).await, ada.once("tools/list", &params).await);
+        assert_eq!(at(&to_ben, &["result"]), at(&to_ada, &["result"]));
+        assert!(to_ben.contains("m_b"), "{to_ben}");
     }
 }
 

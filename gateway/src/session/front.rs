@@ -335,3 +335,76 @@ pub(super) fn is_modern(method: &Method, params: &Raw) -> bool {
         && meta::Meta::read(params)
             .map_or_else(|_| has(meta::VERSION), |meta| meta.version.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Call, Endpoint, Fault, Future, Principal, Reply};
+    use crate::session::Step;
+
+    struct Nobody;
+
+    impl crate::call::DynServe for Nobody {
+        fn serve_boxed(&self, _call: Call) -> Future<'_, Result<Reply, Fault>> {
+            Box::pin(async { Ok(Reply::complete(Raw::default())) })
+        }
+    }
+
+    fn front() -> Arc<Front> {
+        let hour = Duration::from_secs(3600);
+        let settings = Settings {
+            calls_in_flight_max: 8,
+            listens_max: 8,
+            sessions_max: 8,
+            sessions_ended_max: 8,
+            state: None,
+            session_idle: hour,
+            session_age_max: hour,
+            question_wait: hour,
+            rounds_max: 1,
+            replay_events_max: 8,
+            replay_bytes_max: 1024,
+            stream_after: hour,
+        };
+        Front::new(Arc::new(Nobody), Seal::new(None).unwrap(), settings)
+    }
+
+    fn arrival(name: &str, session: Option<&str>) -> Arrival {
+        let session = session.map(str::to_owned);
+        let head = Head { session, version: Some("2025-11-25".to_owned()), ..Head::default() };
+        let (endpoint, principal) = (Endpoint::Merged, Principal(name.into()));
+        Arrival { endpoint, principal, grant: Arc::default(), head: Some(head) }
+    }
+
+    /// The status of what was posted.
+    async fn status(outcome: Outcome) -> u16 {
+        let Outcome::Answered { mut exchange, .. } = outcome else { return 202 };
+        while let Some(step) = exchange.next().await {
+            if let Step::Last { status, .. } = step {
+                return status;
+            }
+        }
+        panic!("no answer");
+    }
+
+    #[tokio::test]
+    async fn c087_c199_a_session_is_not_there_for_another_principal_and_stays_its_owners() {
+        let front = front();
+        let params = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{}}"#;
+        let params = Raw::parse(params.into()).unwrap();
+        let greeting = envelope::request("1", "initialize", &params);
+        let ping = Bytes::from_static(br#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#);
+        let notice = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        let notice = Bytes::from_static(notice);
+        let greeted = front.post(&arrival("ada", None), greeting);
+        let Outcome::Answered { session: Some(id), .. } = greeted else { panic!("no session") };
+        let (ada, ben) = (arrival("ada", Some(&id)), arrival("ben", Some(&id)));
+        assert_eq!(status(front.post(&ben, ping.clone())).await, 404);
+        assert_eq!(status(front.post(&ben, notice.clone())).await, 404);
+        assert_eq!(front.open_stream(&ben).err().map(|(status, _)| status), Some(404));
+        assert_eq!(front.end_session(&ben).await, 404);
+        assert_eq!(status(front.post(&ada, notice)).await, 202);
+        assert_eq!(status(front.post(&ada, ping)).await, 200);
+        assert!(front.open_stream(&ada).is_ok());
+    }
+}

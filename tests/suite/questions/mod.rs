@@ -2,6 +2,7 @@
 
 mod pairs;
 mod states;
+mod foreign;
 mod whose;
 mod crossing;
 mod ledger;

@@ -1,7 +1,8 @@
 //! Modern children that answer by tasks, and clients that know them: ids, routes, states, news.
 
-use harness::client::{Able, modern};
+use harness::client::{Able, Stdio, modern};
 use harness::scripted::{Cast, Play, Script, Step, What, at, member, string};
+use protocol::Grant;
 use protocol::meta::CLIENT_CAPABILITIES;
 
 use super::{CREATED, KNOWS, OFFERS, ask, begin, code, id_in, knowing, sent, slow, state};
@@ -188,6 +189,37 @@ async fn c181_c199_forged_and_foreign_ids_are_refused_and_leave_nothing_behind()
     }
     for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
         assert_eq!(play.director("m").count(What::Request, method).await, 0, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn c181_c199_the_task_of_another_principal_is_not_there_and_stays_its_owners() {
+    let play = Child::ModernHttp.play("", slow(&[state("working", "")])).await;
+    let gateway = &play.running;
+    let mut ada = Able::known(gateway, "ada", true, KNOWS).await;
+    let mut ben = Able::known(gateway, "ben", true, KNOWS).await;
+    let id = begin(&mut ada).await;
+    let about = format!(r#"{{"taskId":"{id}","inputResponses":{{}}}}"#);
+    let methods = ["tasks/get", "tasks/update", "tasks/cancel"];
+    for method in methods {
+        let answer = ask(&mut ben, method, &about).await;
+        assert_eq!(code(&answer), "-32602", "{method}: {answer}");
+        let heard = play.director("m").count(What::Request, method).await;
+        assert_eq!(heard, 0, "{method}: the child hears nothing of it");
+    }
+    let params = format!(r#"{{"notifications":{{"taskIds":["{id}"]}}}}"#);
+    let listen = knowing("subscriptions/listen", &params);
+    let told = async |name: &str| {
+        Stdio::known(gateway.gateway(), name, Grant::default()).shown(&listen).await
+    };
+    let first = told("ben").await;
+    assert!(first.contains(r#""taskIds":[]"#), "{first}");
+    let first = told("ada").await;
+    assert!(first.contains(&id), "{first}");
+    for method in methods {
+        let answer = ask(&mut ada, method, &about).await;
+        assert!(member(&answer, "result").is_some(), "{method}: {answer}");
+        assert_eq!(play.director("m").count(What::Request, method).await, 1, "{method}");
     }
 }
 

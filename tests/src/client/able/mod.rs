@@ -218,6 +218,13 @@ impl Able {
         }
     }
 
+    /// Sends a request once; its answer, whatever that asks.
+    pub async fn once(&mut self, method: &str, params: &str) -> String {
+        let ask = self.request(method, params);
+        let mut nobody = |method: &str, _: &str| panic!("nobody answers {method}");
+        self.send(ask, &mut Talked::default(), &mut nobody).await
+    }
+
     /// Sends a request and answers what comes as requests before its answer.
     async fn send(
         &mut self,
