@@ -1,5 +1,7 @@
 //! `share`, `interactive` and `roots`: the ways out where it cannot be known whose question it is.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use harness::client::{ALL_ABILITIES, Able};
 use harness::scripted::{Director, Step, What};
@@ -112,4 +114,44 @@ async fn roots_of_the_configuration_are_told_where_no_client_can_be_asked() {
         let talked = client.talk("tools/call", CALL, willing).await;
         assert!(talked.text().contains(r#"{"uri":"file:///work","name":"w"}"#), "{talked:?}");
     }
+}
+
+/// The sessions that the child gave out and that it was called in, and those that were ended.
+async fn sessions(director: &Director) -> (BTreeSet<String>, Vec<String>) {
+    let (mut used, mut ended) = (BTreeSet::new(), Vec::new());
+    for seen in director.seen().await {
+        let session = seen.header("mcp-session-id").to_owned();
+        if seen.what == What::Request && seen.method == "DELETE" {
+            ended.push(session);
+        } else if !session.is_empty() {
+            used.insert(session);
+        }
+    }
+    (used, ended)
+}
+
+#[tokio::test]
+async fn c101_a_session_with_a_child_is_ended_once_when_it_is_idle_and_when_the_gateway_stops() {
+    let keys = "share = \"session\"\nlink_idle = \"100ms\"\n";
+    let play = LegacyHttp.play(keys, does(&[ask("elicitation/create", FORM), Step::Told])).await;
+    let director = play.director("m").clone();
+    let mut of_calls = BTreeSet::new();
+    for times in 1..=2 {
+        let mut client = Able::legacy_http(&play.running, "2025-11-25", ALL_ABILITIES).await;
+        let talked = client.talk("tools/call", CALL, willing).await;
+        assert!(talked.text().contains("said"), "{talked:?}");
+        let call = director.requests("tools/call").await.pop().expect("a call");
+        let session = call.header("mcp-session-id").to_owned();
+        assert!(of_calls.insert(session.clone()), "{session}: a session of its own");
+        // Nobody uses its connection any more.
+        let ended = director.saw_times(times, What::Request, "DELETE").await;
+        assert_eq!(ended.header("mcp-session-id"), session);
+    }
+    let (used, ended) = sessions(&director).await;
+    assert_eq!(ended.iter().cloned().collect::<BTreeSet<_>>(), of_calls);
+    assert!(used.len() > of_calls.len(), "the mount has one besides: {used:?}");
+    play.running.stop().await;
+    let (used, mut ended) = sessions(&director).await;
+    ended.sort();
+    assert_eq!(ended, used.into_iter().collect::<Vec<_>>(), "each once");
 }

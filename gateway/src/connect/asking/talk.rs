@@ -18,6 +18,8 @@ use super::voice::{Event, Heard};
 use crate::call::{Aside, Call, Caller, Fault, Future, Kind, Principal, Reply, ReplyKind, Switch};
 
 /// How long more questions are waited for after one came: a client is asked all of them at once.
+/// Nothing says that a child has put its last, so no length is sure; what comes later is asked in
+/// another round.
 const GATHER_WAIT: Duration = Duration::from_millis(5);
 /// Questions of one call; a child that asks on is cut off.
 pub(super) const QUESTIONS_MAX: usize = 100;
