@@ -441,6 +441,8 @@ async fn c011_a_batch_of_2025_03_26_gets_all_its_answers() {
         {"jsonrpc":"2.0","id":"b","method":"tools/call","params":{"name":"e_echo","arguments":{}}},
         {"jsonrpc":"2.0","id":3,"method":"nope"},
         {"jsonrpc":"2.0","id":4,"result":{}},
+        {"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{"notifications":{}}},
+        {"jsonrpc":"2.0","id":6,"method":"server/discover"},
         7
     ]"#;
     let shown = gateway.http().shown(&session.of(posted(batch))).await;
@@ -451,7 +453,9 @@ async fn c011_a_batch_of_2025_03_26_gets_all_its_answers() {
         {"jsonrpc":"2.0","error":{"code":-32600,"message":"not a JSON-RPC message: a message is an object, this is a number"}}
         {"jsonrpc":"2.0","id":"b","result":{"content":[{"type":"text","text":"{}"}]}}
         {"jsonrpc":"2.0","id":1,"result":{}}
-        {"jsonrpc":"2.0","id":3,"error":{"code":-32601,"message":"nothing here offers nope","data":{"gateway":{"code":"METHOD_NOT_FOUND"}}}}"#]].assert_eq(&lines.join("\n"));
+        {"jsonrpc":"2.0","id":3,"error":{"code":-32601,"message":"nothing here offers nope","data":{"gateway":{"code":"METHOD_NOT_FOUND"}}}}
+        {"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"nothing here offers subscriptions/listen","data":{"gateway":{"code":"METHOD_NOT_FOUND"}}}}
+        {"jsonrpc":"2.0","id":6,"error":{"code":-32601,"message":"nothing here offers server/discover","data":{"gateway":{"code":"METHOD_NOT_FOUND"}}}}"#]].assert_eq(&lines.join("\n"));
     let silent = r#"[{"jsonrpc":"2.0","method":"notifications/initialized"}]"#;
     assert_eq!(gateway.http().shown(&session.of(posted(silent))).await, "202 -");
     let many = vec![r#"{"jsonrpc":"2.0","method":"x"}"#; 101].join(",");

@@ -11,6 +11,9 @@ pub const NOTICES_QUEUED_MAX: usize = 256;
 /// The method of what [`Backchannel::let_poll`] tells; no client ever sees it.
 pub const POLL: &str = "gateway/poll";
 
+/// The method of what [`Backchannel::tell_more`] tells; no client ever sees it.
+pub const MORE: &str = "gateway/more";
+
 /// One notification that belongs to a call.
 #[derive(Debug, Clone)]
 pub struct Notice {
@@ -119,6 +122,12 @@ impl Backchannel {
     pub fn let_poll(&self) {
         // Who cannot come back stays.
         let _told = self.tell(POLL, Raw::default());
+    }
+
+    /// The child asked more while its call waits for answers: who waits with them comes back for it.
+    pub fn tell_more(&self) {
+        // One who left needs not be asked.
+        let _left = self.tell(MORE, Raw::default());
     }
 
     /// Hands over a notice, waiting while the queue is full.

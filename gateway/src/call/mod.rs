@@ -17,7 +17,7 @@ use protocol::header::Mirrored;
 use protocol::{ErrorObject, Method, Raw};
 
 pub use aside::{Aside, Standing};
-pub use backchannel::{Backchannel, NOTICES_QUEUED_MAX, Notice, POLL, Switch};
+pub use backchannel::{Backchannel, MORE, NOTICES_QUEUED_MAX, Notice, POLL, Switch};
 pub use caller::{Caller, Principal};
 pub use fault::{Fault, Kind, Origin, Retry};
 pub use link::{Dial, Event, Link, List};

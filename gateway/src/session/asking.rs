@@ -1,16 +1,18 @@
 //! Putting questions to one legacy client within one of its requests, and taking the answers.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
 use protocol::question::{Request, check_answer, for_legacy};
 use protocol::{ErrorObject, Raw, Version, envelope, error};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -30,9 +32,17 @@ enum Came {
     Withdrawn,
 }
 
-/// The questions of one request that its client has not answered, by what their child calls them.
+/// The questions of one request that its client has not answered.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unanswered(Arc<Mutex<HashMap<String, Put>>>);
+pub(super) struct Unanswered(Arc<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By what their child calls them.
+    put: Mutex<HashMap<String, Put>>,
+    /// The child asked more meanwhile.
+    more: Notify,
+}
 
 /// A question that was put to the client.
 #[derive(Debug)]
@@ -48,11 +58,19 @@ impl Unanswered {
     pub(super) fn withdraw(&self, params: &Raw) -> Option<Bytes> {
         let members = Members::read(params).ok()?;
         let key = members.get_string("requestId")?;
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Put { id, withdraw } = all.remove(key.as_ref())?;
+        let Put { id, withdraw } = self.put().remove(key.as_ref())?;
         // Who waits for it may have been cancelled.
         let _gone = withdraw.send(());
         Some(cancelled(&id, "the server needs no answer any more"))
+    }
+
+    /// The child asked more, which is to be fetched.
+    pub(super) fn more(&self) {
+        self.0.more.notify_one();
+    }
+
+    fn put(&self) -> MutexGuard<'_, HashMap<String, Put>> {
+        self.0.put.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,6 +88,8 @@ pub(super) struct Asker {
 pub(super) struct Questions {
     pub(super) out: mpsc::Receiver<Bytes>,
     pub(super) unanswered: Unanswered,
+    /// How long the client may take, be it away meanwhile.
+    pub(super) wait: Duration,
 }
 
 /// A question's place among those that a session has open. Without an answer, the client is told
@@ -84,8 +104,7 @@ struct Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.asker.live.asked.remove(self.id.as_str());
-        let mut all = self.asker.unanswered.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(self.key);
+        self.asker.unanswered.put().remove(self.key);
         if !self.settled {
             // A client that left needs not be told.
             let _left = self.asker.out.try_send(cancelled(&self.id, "no answer is wanted"));
@@ -113,22 +132,13 @@ impl Asker {
     ) -> (Self, Questions) {
         let (out, messages) = mpsc::channel(ASKED_QUEUED_MAX);
         let unanswered = Unanswered::default();
-        let questions = Questions { out: messages, unanswered: unanswered.clone() };
+        let questions = Questions { out: messages, unanswered: unanswered.clone(), wait };
         (Self { live, out, unanswered, version, wait, ending }, questions)
     }
 
-    /// Asks everything at once; what came, by key, without what was taken back.
-    ///
-    /// # Errors
-    /// [`Kind::Unanswered`] when the client cannot be reached, or lets the time pass.
-    pub(super) async fn ask(&self, requests: &[Request]) -> Result<Vec<(String, Answer)>, Fault> {
-        let until = Instant::now() + self.wait;
-        let all = try_join_all(requests.iter().map(|request| self.one(request, until))).await?;
-        let came = requests.iter().zip(all).filter_map(|(request, came)| match came {
-            Came::Answer(answer) => Some((request.key.clone(), answer)),
-            Came::Withdrawn => None,
-        });
-        Ok(came.collect())
+    /// The questions of one call, of which none is put yet.
+    pub(super) fn asks(&self) -> Asks<'_> {
+        Asks { asker: self, keys: HashSet::new(), open: FuturesUnordered::new() }
     }
 
     async fn one(&self, request: &Request, until: Instant) -> Result<Came, Fault> {
@@ -143,11 +153,7 @@ impl Asker {
             return Err(Fault::new(Kind::Unanswered, text));
         }
         let mut open = Open { asker: self, key: &request.key, id: id.clone(), settled: false };
-        self.unanswered
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(request.key.clone(), Put { id: id.clone(), withdraw });
+        self.unanswered.put().insert(request.key.clone(), Put { id: id.clone(), withdraw });
         let params = for_legacy(question, &request.params, self.version, &name);
         let message = envelope::request(&id, method, &params);
         let unreachable = || {
@@ -188,6 +194,74 @@ impl Asker {
                 Err(ErrorObject::new(error::INVALID_PARAMS, text))
             }
         }
+    }
+}
+
+/// The questions of one call that are put to its client, over all rounds.
+pub(super) struct Asks<'a> {
+    asker: &'a Asker,
+    /// Of those that have no answer yet.
+    keys: HashSet<String>,
+    open:
+        FuturesUnordered<Pin<Box<dyn Future<Output = (String, Result<Came, Fault>)> + Send + 'a>>>,
+}
+
+/// Answers by key, without what the child took back.
+pub(super) type Answers = Vec<(String, Answer)>;
+
+impl Asks<'_> {
+    /// Puts what is not put already.
+    pub(super) fn put(&mut self, requests: Vec<Request>) {
+        let (asker, until) = (self.asker, Instant::now() + self.asker.wait);
+        for request in requests {
+            if self.keys.insert(request.key.clone()) {
+                self.open.push(Box::pin(async move {
+                    let came = asker.one(&request, until).await;
+                    (request.key, came)
+                }));
+            }
+        }
+    }
+
+    /// Waits for all answers.
+    ///
+    /// # Errors
+    /// [`Kind::Unanswered`] when the client cannot be reached, or lets the time pass.
+    pub(super) async fn all(&mut self) -> Result<Answers, Fault> {
+        let mut answers = Answers::new();
+        while let Some(came) = self.open.next().await {
+            self.add(came, &mut answers)?;
+        }
+        Ok(answers)
+    }
+
+    /// Waits until there is an answer, or the child asked more; what answers there are by then.
+    ///
+    /// # Errors
+    /// Those of [`Self::all`].
+    pub(super) async fn some(&mut self) -> Result<Answers, Fault> {
+        let mut answers = Answers::new();
+        tokio::select! {
+            biased;
+            Some(came) = self.open.next() => self.add(came, &mut answers)?,
+            () = self.asker.unanswered.0.more.notified() => {}
+        }
+        while let Some(Some(came)) = self.open.next().now_or_never() {
+            self.add(came, &mut answers)?;
+        }
+        Ok(answers)
+    }
+
+    fn add(
+        &mut self,
+        (key, came): (String, Result<Came, Fault>),
+        answers: &mut Answers,
+    ) -> Result<(), Fault> {
+        self.keys.remove(&key);
+        if let Came::Answer(answer) = came? {
+            answers.push((key, answer));
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use super::asking::Questions;
 use super::live::InFlight;
 use super::replay::{Event, Recorder};
 use super::task_ids::Known;
-use crate::call::{Future, Notice, POLL};
+use crate::call::{Future, MORE, Notice, POLL};
 
 /// Messages of one detached request that may wait for its client.
 pub(super) const STEPS_QUEUED_MAX: usize = 64;
@@ -142,7 +142,8 @@ impl Exchange {
                 Some(sleeping) => sleeping.await,
                 None => std::future::pending().await,
             };
-            let mut left = std::pin::pin!(recorder.left());
+            let away = running.questions.as_ref().map_or(Duration::ZERO, |asked| asked.wait);
+            let mut left = std::pin::pin!(recorder.left(away));
             loop {
                 tokio::select! {
                     biased;
@@ -281,6 +282,10 @@ impl Running {
     fn write(&mut self, notice: &Notice) -> Option<Bytes> {
         match (notice.method.as_str(), &self.questions) {
             (notice::CANCELLED, Some(asked)) => asked.unanswered.withdraw(&notice.params),
+            (MORE, Some(asked)) => {
+                asked.unanswered.more();
+                None
+            }
             _ => self.shape.write(notice),
         }
     }
@@ -346,6 +351,7 @@ impl NoticeShape {
                 self.pause.notify_one();
                 return None;
             }
+            (MORE, _) => return None,
             (notice::PROGRESS, None) => self.progress(&told.params)?,
             (notice::MESSAGE, None) => {
                 let wanted = self.log_level?;

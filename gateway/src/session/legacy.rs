@@ -77,7 +77,9 @@ impl Front {
         match &method {
             Method::Ping => return Exchange::ready(200, nothing(&id)),
             Method::Initialize => return refuse(Fault::invalid("this session is initialized")),
-            method if method.is_of_task() => return refuse(not_offered(method)),
+            method if method.is_of_task() || method.is_modern_only() => {
+                return refuse(not_offered(method));
+            }
             _ => {}
         }
         let Some((in_flight, cancelled)) = held.live.enter(&id) else {

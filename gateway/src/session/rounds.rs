@@ -30,6 +30,7 @@ pub(super) async fn serve(
     // A call that only wants to be asked again is waited for as long as a client is.
     let mut until = Instant::now() + asker.wait();
     let mut rounds = 0;
+    let mut open = asker.asks();
     loop {
         let reply = serve.serve_boxed(call.clone()).await?;
         if reply.kind != ReplyKind::InputRequired {
@@ -57,7 +58,11 @@ pub(super) async fn serve(
             pause = (pause * 2).min(AGAIN_WAIT_MAX);
         } else {
             let mut refused = Vec::new();
-            for (key, answer) in asker.ask(&asks.requests).await? {
+            open.put(asks.requests);
+            // A call that waits at its child takes each answer as it comes, as the child would
+            // without a gateway between; one that is sent anew takes them all.
+            let answers = if reply.parked { open.some().await? } else { open.all().await? };
+            for (key, answer) in answers {
                 match answer {
                     Ok(answer) => input.responses.push((key, answer)),
                     Err(error) => refused.push((key, error)),

@@ -5,6 +5,7 @@ mod states;
 mod foreign;
 mod whose;
 mod crossing;
+mod late;
 mod ledger;
 mod killed;
 mod reloaded;

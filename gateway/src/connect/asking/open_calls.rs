@@ -271,7 +271,7 @@ impl OpenCalls {
     async fn resume(&self, call: &Call, input: &Input, state: &Raw) -> Result<Reply, Fault> {
         let parks = &self.rules().parks;
         let name = json::string(state).unwrap_or_default();
-        let looked = parks.look(&name, &call.caller.principal, |questions| check(questions, input));
+        let looked = parks.look(&name, &call.caller.principal, |put| check(put, call, input));
         looked.ok_or_else(gone)??;
         let mut talk = parks.take(&name).await.ok_or_else(gone)?;
         talk.resume(call, input);

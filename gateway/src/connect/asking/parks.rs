@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use protocol::Raw;
-use protocol::question::Question;
+use protocol::question::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -57,8 +57,8 @@ struct Place {
     mount: Arc<str>,
     /// Who may come back for it.
     principal: Principal,
-    /// What was asked, by key.
-    questions: Vec<(String, Question)>,
+    /// What the client was told of.
+    put: Vec<Request>,
     /// Has the call handed over.
     back: oneshot::Sender<oneshot::Sender<Talk>>,
 }
@@ -97,7 +97,7 @@ impl Parks {
         };
         let (back, taken) = oneshot::channel();
         let (mount, principal) = (Arc::clone(&self.mount), talk.principal().clone());
-        let place = Place { mount, principal, questions: talk.questions(), back };
+        let place = Place { mount, principal, put: talk.put(), back };
         self.parking.0.places.insert(key.to_owned(), place);
         let (parks, key) = (Arc::clone(self), key.to_owned());
         // The end of the connection waits for this one, as long as the child is at it.
@@ -150,11 +150,11 @@ impl Parks {
         &self,
         key: &str,
         principal: &Principal,
-        look: impl FnOnce(&[(String, Question)]) -> T,
+        look: impl FnOnce(&[Request]) -> T,
     ) -> Option<T> {
         let place = self.parking.0.places.get(key)?;
         let own = place.principal == *principal && place.mount == self.mount;
-        own.then(|| look(&place.questions))
+        own.then(|| look(&place.put))
     }
 
     /// Takes the call of this name, which nobody can do a second time.

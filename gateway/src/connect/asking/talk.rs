@@ -8,7 +8,7 @@ use protocol::method::notice;
 use protocol::question::{
     Abilities, Input, InputRequired, Question, REQUESTS_MAX, Request, check_answer,
 };
-use protocol::{Raw, error};
+use protocol::{ErrorObject, Raw, error};
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::Asked;
@@ -26,12 +26,20 @@ pub(super) const QUESTIONS_MAX: usize = 100;
 
 type Outcome = Result<Reply, Fault>;
 
+/// A question that waits for its answer.
+struct Open {
+    key: String,
+    asked: Asked,
+    /// Whether the client was told of it: nobody answers what he was not asked.
+    put: bool,
+}
+
 /// One call at a child. Dropping it answers what the child asked and cancels the call there.
 pub(super) struct Talk {
     // In the order in which they may go: a child that hears first that the call is cancelled does
     // not take what it then gets for an answer to go on with.
     running: Option<Future<'static, Outcome>>,
-    open: Vec<(String, Asked)>,
+    open: Vec<Open>,
     outcome: Option<Outcome>,
     heard: Heard,
     switch: Switch,
@@ -76,8 +84,9 @@ impl Talk {
         self.withdraw_all();
     }
 
-    pub(super) fn questions(&self) -> Vec<(String, Question)> {
-        self.open.iter().map(|(key, asked)| (key.clone(), asked.question())).collect()
+    /// What the client was told of and may answer.
+    pub(super) fn put(&self) -> Vec<Request> {
+        self.open.iter().filter(|open| open.put).map(Open::request).collect()
     }
 
     /// Goes on until the call has an outcome, or its client has to be asked: then it is parked.
@@ -115,6 +124,8 @@ impl Talk {
             () = self.step(), if self.outcome.is_none() => {
                 if self.outcome.is_some() {
                     self.withdraw_all();
+                } else if back.is_held() && self.open.iter().any(|open| !open.put) {
+                    back.tell_more();
                 }
                 true
             }
@@ -169,24 +180,28 @@ impl Talk {
             );
             return Err(Fault::new(Kind::Unanswered, text));
         }
-        let question = asked.question();
-        let lacks = Abilities::read(&self.caller.capabilities).lacks(question, asked.params());
-        let Some(lacks) = lacks else {
-            if question == Question::Elicitation {
-                self.place.calls.visits().asked(asked.params(), &self.aside, &self.switch);
-            }
-            self.open.push((format!("q{}", self.asked), asked));
+        if let Some(lacks) = lacks(&self.caller, asked.question(), asked.params()) {
+            self.turn_away(asked, lacks);
             return Ok(());
-        };
+        }
+        if asked.question() == Question::Elicitation {
+            self.place.calls.visits().asked(asked.params(), &self.aside, &self.switch);
+        }
+        self.open.push(Open { key: format!("q{}", self.asked), asked, put: false });
+        Ok(())
+    }
+
+    /// Answers the child for a client that cannot be asked this.
+    fn turn_away(&mut self, asked: Asked, lacks: Raw) {
+        let question = asked.question();
         let method = question.as_str();
         if question == Question::Roots {
             if let Some(roots) = self.place.roots() {
-                asked.answer(Ok(roots));
-                return Ok(());
+                return asked.answer(Ok(roots));
             }
             // Many servers ask for them in passing and do well without.
-            asked.refuse(error::METHOD_NOT_FOUND, "the client of this call did not declare roots");
-            return Ok(());
+            let text = "the client of this call did not declare roots";
+            return asked.refuse(error::METHOD_NOT_FOUND, text);
         }
         let text = format!("{method}: the client of this call did not declare {lacks:?}");
         asked.refuse(error::INVALID_PARAMS, text);
@@ -195,19 +210,18 @@ impl Talk {
              request did not declare, and failed without"
         );
         self.lacked.get_or_insert(Fault::new(Kind::MissingCapability(lacks), text));
-        Ok(())
     }
 
     fn withdraw(&mut self, id: &str) {
-        let Some(at) = self.open.iter().position(|(_, asked)| asked.is(id)) else { return };
-        let (key, asked) = self.open.remove(at);
+        let Some(at) = self.open.iter().position(|open| open.asked.is(id)) else { return };
+        let Open { key, asked, .. } = self.open.remove(at);
         asked.forget();
         self.tell_withdrawn(&key);
     }
 
     /// The call is over, and with it all that was asked.
     fn withdraw_all(&mut self) {
-        for (key, asked) in std::mem::take(&mut self.open) {
+        for Open { key, asked, .. } in std::mem::take(&mut self.open) {
             drop(asked);
             self.tell_withdrawn(&key);
         }
@@ -219,15 +233,13 @@ impl Talk {
         let _left = self.switch.now().tell(notice::CANCELLED, params);
     }
 
-    fn park(self, parks: &Arc<Parks>) -> Outcome {
+    fn park(mut self, parks: &Arc<Parks>) -> Outcome {
         let key = fresh_key();
         // What is more than one result may hold is asked when the client is back.
-        let requests = self.open.iter().take(REQUESTS_MAX).map(|(key, asked)| Request {
-            key: key.clone(),
-            question: asked.question(),
-            params: asked.params().clone(),
-        });
-        let asks = InputRequired { requests: requests.collect(), state: Some(key.clone()) };
+        for (at, open) in self.open.iter_mut().enumerate() {
+            open.put = at < REQUESTS_MAX;
+        }
+        let asks = InputRequired { requests: self.put(), state: Some(key.clone()) };
         let name = json::string(&key).unwrap_or_default();
         parks.hold(&name, self)?;
         Ok(Reply { parked: true, ..Reply::of(asks.to_raw(), ReplyKind::InputRequired) })
@@ -238,16 +250,36 @@ impl Talk {
         self.caller = Arc::clone(&call.caller);
         self.aside = call.aside.clone();
         self.switch.point(call.back.clone());
-        for (key, asked) in std::mem::take(&mut self.open) {
-            let response = input.responses.iter().find(|(name, _)| *name == key);
-            let refusal = call.refused.iter().find(|(name, _)| *name == key);
-            match (response, refusal) {
-                (Some((_, response)), _) => asked.answer(Ok(response.clone())),
-                (None, Some((_, error))) => asked.answer(Err(error.clone())),
-                (None, None) => self.open.push((key, asked)),
+        for open in std::mem::take(&mut self.open) {
+            let answer = open.put.then(|| answer_to(&open.key, call, input)).flatten();
+            match (answer, lacks(&call.caller, open.asked.question(), open.asked.params())) {
+                (Some(answer), _) => open.asked.answer(answer),
+                // Asked meanwhile, and this request cannot be told of it.
+                (None, Some(lacks)) => self.turn_away(open.asked, lacks),
+                (None, None) => self.open.push(open),
             }
         }
     }
+}
+
+impl Open {
+    fn request(&self) -> Request {
+        let (key, params) = (self.key.clone(), self.asked.params().clone());
+        Request { key, question: self.asked.question(), params }
+    }
+}
+
+/// The capabilities that the client of a call lacks to be asked this.
+fn lacks(caller: &Caller, question: Question, params: &Raw) -> Option<Raw> {
+    Abilities::read(&caller.capabilities).lacks(question, params)
+}
+
+/// What the client brings for the question of this key.
+fn answer_to(key: &str, call: &Call, input: &Input) -> Option<Result<Raw, ErrorObject>> {
+    let response = input.responses.iter().find(|(name, _)| name == key);
+    let refusal = call.refused.iter().find(|(name, _)| name == key);
+    let response = response.map(|(_, response)| Ok(response.clone()));
+    response.or_else(|| refusal.map(|(_, error)| Err(error.clone())))
 }
 
 /// Whether the child is certainly done with the call: it answered, or never got it.
@@ -279,14 +311,26 @@ fn is_failure(result: &Raw) -> bool {
     Members::read(result).is_ok_and(|members| members.get("isError") == Some("true"))
 }
 
-/// Looks at the answers before the call is touched, so that a bad one can be mended.
-pub(super) fn check(questions: &[(String, Question)], input: &Input) -> Result<(), Fault> {
-    for (key, question) in questions {
-        let response = input.responses.iter().find(|(name, _)| name == key);
-        let Some((_, response)) = response else { continue };
-        check_answer(*question, response).map_err(|text| {
-            Fault::invalid(format!("params.inputResponses[{}]: {text}", json::quoted(key)))
-        })?;
+/// Looks at what a client brings before the call is touched, so that it can come back with better:
+/// answers that are none, and capabilities with which what is left cannot be asked again.
+pub(super) fn check(put: &[Request], call: &Call, input: &Input) -> Result<(), Fault> {
+    for request in put {
+        let (key, question) = (json::quoted(&request.key), request.question);
+        match answer_to(&request.key, call, input) {
+            Some(Ok(answer)) => check_answer(question, &answer)
+                .map_err(|text| Fault::invalid(format!("params.inputResponses[{key}]: {text}")))?,
+            Some(Err(_)) => {}
+            None => {
+                let Some(lacks) = lacks(&call.caller, question, &request.params) else { continue };
+                let text = format!(
+                    "params.inputResponses[{key}]: {} has no answer yet, and this request does not \
+                     declare what it takes to be asked again; nothing was done: come back with the \
+                     same requestState, and an answer or the capability",
+                    question.as_str()
+                );
+                return Err(Fault::new(Kind::MissingCapability(lacks), text));
+            }
+        }
     }
     Ok(())
 }

@@ -17,9 +17,8 @@ use super::exchange::{STEP_WAIT, STEPS_QUEUED_MAX, Step};
 const KEPT_FOR: Duration = Duration::from_secs(600);
 /// Streams with lost answers that are remembered by session, so that their loss can be told.
 const LOST_MAX: usize = 256;
-/// How often it is looked whether a client reads, and how often it must not to count as gone.
+/// How often it is looked whether a client reads.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-const LOOKS_AWAY: usize = 3;
 /// The longest `Last-Event-ID` that is looked at, in bytes: more than any that is given out.
 const ID_BYTES_MAX: usize = 80;
 
@@ -306,14 +305,16 @@ impl Recorder {
         }
     }
 
-    /// Waits until the client reads nothing and has not come back for a while.
-    pub(super) async fn left(&self) {
-        let mut away = 0;
-        while away < LOOKS_AWAY {
-            sleep(LOOK_EVERY).await;
+    /// Waits until the client reads nothing and has not come back for `wait`.
+    pub(super) async fn left(&self, wait: Duration) {
+        let mut read = Instant::now();
+        while read.elapsed() < wait {
+            sleep(LOOK_EVERY.min(wait)).await;
             let kept = self.replays.kept();
             let reader = kept.streams.get(&self.stream).and_then(|log| log.reader.as_ref());
-            away = if reader.is_some_and(|reader| !reader.is_closed()) { 0 } else { away + 1 };
+            if reader.is_some_and(|reader| !reader.is_closed()) {
+                read = Instant::now();
+            }
         }
     }
 
@@ -345,143 +346,4 @@ impl Drop for Recorder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replays(events_max: usize, bytes_max: usize) -> Arc<Replays> {
-        Replays::new(7, Bounds { events_max, bytes_max })
-    }
-
-    async fn say(recorder: &Recorder, text: &'static str) {
-        recorder.say(Step::Notice(Bytes::from_static(text.as_bytes()))).await;
-    }
-
-    fn bodies(steps: &[Step]) -> Vec<String> {
-        let body = |step: &Step| match step {
-            Step::Event(Event { body: Some(body), .. }) => String::from_utf8_lossy(body).into(),
-            other => panic!("{other:?}"),
-        };
-        steps.iter().map(body).collect()
-    }
-
-    fn id_of(step: Option<Step>) -> String {
-        match step {
-            Some(Step::Event(Event { id: Some(id), .. })) => id,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn c092_only_what_followed_in_the_same_stream_is_said_again() {
-        let all = replays(100, 1000);
-        let (one, mut read) = all.begin(Raw::from_static("1"));
-        let (two, _read) = all.begin(Raw::from_static("2"));
-        for text in ["a", "b", "c"] {
-            say(&one, text).await;
-            say(&two, "other").await;
-        }
-        let first = all.place(&id_of(read.recv().await)).unwrap();
-        let Rest::Kept { said, lost: false, more: Some(mut more) } = all.rest(first) else {
-            panic!("kept");
-        };
-        assert_eq!(bodies(&said), ["b", "c"]);
-        say(&one, "d").await;
-        assert_eq!(bodies(&[more.recv().await.unwrap()]), ["d"]);
-        assert!(read.recv().await.is_some() && read.recv().await.is_some());
-        assert_eq!(read.recv().await, None, "one reads at a time");
-        drop(one);
-        let Rest::Kept { said, more: None, .. } = all.rest(first) else { panic!("kept") };
-        assert_eq!(bodies(&said), ["b", "c", "d"]);
-    }
-
-    #[tokio::test]
-    async fn c092_an_answer_alone_has_no_stream_and_is_not_kept() {
-        let all = replays(100, 1000);
-        let (one, mut read) = all.begin(Raw::from_static("1"));
-        let last = Step::Last { status: 200, body: Bytes::from_static(b"a") };
-        one.say(last.clone()).await;
-        drop(one);
-        assert_eq!(read.recv().await, Some(last));
-        assert!(all.kept().streams.is_empty() && all.kept().lost.is_empty());
-    }
-
-    #[tokio::test]
-    async fn c092_what_is_kept_is_bounded_and_its_loss_is_known() {
-        for (events_max, bytes_max) in [(2, 1000), (100, 2)] {
-            let all = replays(events_max, bytes_max);
-            let (one, mut read) = all.begin(Raw::from_static("1"));
-            one.prime().await;
-            let place = all.place(&id_of(read.recv().await)).unwrap();
-            for text in ["a", "b", "c"] {
-                say(&one, text).await;
-            }
-            let Rest::Kept { said, lost: true, .. } = all.rest(place) else { panic!("kept") };
-            assert_eq!(bodies(&said), ["b", "c"]);
-            drop(one);
-            let (two, _read) = all.begin(Raw::from_static("2"));
-            for text in ["d", "e"] {
-                say(&two, text).await;
-            }
-            assert!(matches!(all.rest(place), Rest::Lost(request) if request.as_str() == "1"));
-            let kept = all.kept();
-            assert_eq!((kept.order.len(), kept.bytes, kept.streams.len()), (2, 2, 1));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn c092_what_is_old_is_forgotten() {
-        let all = replays(100, 1000);
-        let (one, mut read) = all.begin(Raw::from_static("1"));
-        say(&one, "a").await;
-        drop(one);
-        let place = all.place(&id_of(read.recv().await)).unwrap();
-        tokio::time::advance(KEPT_FOR).await;
-        all.expire();
-        assert!(matches!(all.rest(place), Rest::Kept { .. }));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        all.expire();
-        assert!(matches!(all.rest(place), Rest::Lost(_)));
-        assert_eq!(all.kept().bytes, 0);
-    }
-
-    #[tokio::test]
-    async fn c092_an_id_of_another_session_or_a_made_up_one_is_none() {
-        let (all, other) = (replays(9, 9), Replays::new(8, Bounds { events_max: 9, bytes_max: 9 }));
-        let good = all.stand(Bytes::from_static(b"a")).id.unwrap();
-        let place = all.place(&good).unwrap();
-        assert!(place.standing && place.number == 1);
-        assert_eq!(other.place(&good), None);
-        let long = format!("{good}{}", "0".repeat(100));
-        let bad = ["", "1", "-", &good[1..], &good.replace('s', "x"), &format!("{good}x"), &long];
-        for bad in bad {
-            assert_eq!(all.place(bad), None, "{bad}");
-        }
-        for bad in [good.replace('-', "-0"), good.replace('-', "é"), good.replace('-', "--")] {
-            assert_eq!(all.place(&bad), None, "{bad}");
-        }
-        let unknown = Place { stream: 5, standing: false, number: 1 };
-        assert!(matches!(all.rest(unknown), Rest::Unknown));
-    }
-
-    #[tokio::test]
-    async fn c092_a_standing_stream_says_what_followed_and_knows_what_it_lost() {
-        let all = replays(2, 1000);
-        let first = all.place(&all.standing_place().id.unwrap()).unwrap();
-        assert!(!all.standing_is_lost_after(first));
-        let said = |place| -> Vec<_> {
-            all.standing_after(place).into_iter().filter_map(|event| event.body).collect()
-        };
-        for text in ["a", "b"] {
-            all.stand(Bytes::from_static(text.as_bytes()));
-        }
-        assert_eq!(said(first), ["a", "b"]);
-        assert!(!all.standing_is_lost_after(first));
-        all.stand(Bytes::from_static(b"c"));
-        assert_eq!(said(first), ["b", "c"]);
-        assert!(all.standing_is_lost_after(first));
-        let restarted = replays(2, 1000);
-        let before = restarted.place(&all.id(all.standing, 3)).unwrap();
-        assert!(restarted.standing_is_lost_after(before));
-        assert_eq!(restarted.standing_after(before), []);
-    }
-}
+mod tests;
