@@ -124,7 +124,7 @@ impl Backchannel {
         let _told = self.tell(POLL, Raw::default());
     }
 
-    /// The child asked more while its call waits for answers: who waits with them comes back for it.
+    /// The child asked more while its call waits for answers: who waits comes back for that.
     pub fn tell_more(&self) {
         // One who left needs not be asked.
         let _left = self.tell(MORE, Raw::default());

@@ -254,7 +254,8 @@ table! {
     LINK_IDLE = "link_idle", Kind::Time(100, 7 * DAY), "\"10m\"",
         "without a call, after which one of these is closed";
     INTERACTIVE = "interactive", Kind::Count(0, 1), "0",
-        "`1`: one call at a time on a connection, so that a question is known to belong to it";
+        "`1`: one call at a time on a connection, so that a question is known to belong to it; \
+         others wait meanwhile, also while a client is asked (`question_wait`)";
     GIVEN_UP_WAIT = "given_up_wait", Kind::Time(0, HOUR), "\"2s\"",
         "with `interactive = 1`: for a call that was given up to be over at the child, before the \
          next begins";

@@ -1,5 +1,5 @@
-//! Questions that come while others wait for their answers, and clients that come back with less than
-//! it takes.
+//! Questions that come while others wait for their answers, and clients that come back with less
+//! than it takes.
 
 use harness::client::{ALL_ABILITIES, Able, modern, posted, response};
 use harness::scripted::{Play, Step, What, at, member};

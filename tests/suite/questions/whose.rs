@@ -125,8 +125,10 @@ async fn a_child_that_asks_a_legacy_client_that_left_hears_soon_that_nobody_answ
     let steps =
         [Step::Wait("left".to_owned()), ask("elicitation/create", FORM), Step::OrFail, Step::Told];
     let hears = async |child: Child| {
-        // The default `question_wait` is far above the patience of a test.
-        let play = child.play("interactive = 1\n", does(&steps)).await;
+        // The default is far above the patience of a test, and counts for one who was given a place
+        // to come back to, as a question is that is written before it is known that nobody reads.
+        let gateway = "[gateway.limits]\nquestion_wait = \"20s\"\n";
+        let play = child.play_with(gateway, "interactive = 1\n", does(&steps)).await;
         let director = play.director("m");
         let mut client = Able::legacy_http(&play.running, "2025-06-18", ALL_ABILITIES).await;
         {

@@ -43,6 +43,8 @@ fn experiment(states: &[Step], result: &[Step]) -> Script {
     Script { capabilities: Some(EXPERIMENT.to_owned()), ..script }
 }
 
+const ONE_AT_A_TIME: &str = "interactive = 1\n";
+
 fn get(id: &str) -> String {
     format!(r#"{{"taskId":"{id}"}}"#)
 }
@@ -132,6 +134,34 @@ async fn c183_a_task_of_the_experiment_is_one_of_the_extension_for_a_modern_clie
             let cancelled = ask(&mut client, "tasks/cancel", &get(&id)).await;
             assert!(member(&cancelled, "result").is_some(), "{which}: {cancelled}");
         }
+    }
+}
+
+#[tokio::test]
+async fn c120_a_task_that_asks_keeps_no_other_call_from_being_asked() {
+    let own = r#"{"message":"now?","requestedSchema":{"type":"object"}}"#;
+    let asks = [Step::Ask(vec![("elicitation/create".to_owned(), own.to_owned())]), Step::Told];
+    for (child, keys) in LEGACY.into_iter().flat_map(|child| [(child, ""), (child, ONE_AT_A_TIME)])
+    {
+        let script = experiment(&[status("input_required")], &[form(), Step::Told]);
+        let script = script.tool("t").on("tools/call t", &asks);
+        let play = child.play(keys, script).await;
+        let mut knows = Able::modern_http(&play.running, KNOWS);
+        let id = id_in(&ask(&mut knows, "tools/call", r#"{"name":"m_slow"}"#).await);
+        let asking = ask(&mut knows, "tasks/get", &get(&id)).await;
+        let asked = at(&asking, &["result", "inputRequests"]).unwrap_or_else(|| panic!("{asking}"));
+        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+            let talked = client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
+            let which = format!("{child:?}, {keys:?}, {}: {talked:?}", client.kind());
+            assert_eq!(talked.asked.len(), 1, "{which}");
+            assert!(talked.asked[0].1.contains("now?"), "{which}");
+        }
+        let key = asked.split('"').nth(1).unwrap();
+        let good = r#"{"action":"accept","content":{"n":"Ada"}}"#;
+        let update = format!(r#"{{"taskId":"{id}","inputResponses":{{"{key}":{good}}}}}"#);
+        ask(&mut knows, "tasks/update", &update).await;
+        let answered = play.director("m").saw_times(5, What::Response, "").await;
+        assert!(answered.params.contains("Ada"), "{child:?}, {keys:?}: {answered:?}");
     }
 }
 

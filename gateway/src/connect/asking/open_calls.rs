@@ -105,8 +105,9 @@ impl Place {
         let mut state = self.calls.state();
         // The turn is given back after this, so that no other call is open beside it.
         let Some(open) = state.open.remove(&self.number) else { return };
-        // Over HTTP, what cannot be asked about needs no name; on a wire everything has one.
-        let may_ask = open.voice.is_some() || open.sent.is_some();
+        // Over HTTP, what cannot be asked about needs no name; on a wire everything has one. What
+        // is asked for a task names it.
+        let may_ask = (open.voice.is_some() || open.sent.is_some()) && open.task.is_none();
         if !over && !open.over && may_ask {
             let turn = turn.zip(keeps.filter(|_| open.sent.is_some()));
             let turn = turn.and_then(|(turn, wait)| self.calls.keep(turn, wait));
@@ -180,14 +181,16 @@ impl OpenCalls {
                         without both";
             return Err(Fault::invalid(text));
         }
-        let turn = self.turn().await?;
+        let task = task_of(&call);
+        // What is asked for a task names it, so others may ask meanwhile.
+        let turn = if task.is_none() { self.turn().await? } else { None };
         let (voice, heard) = Voice::open();
         let (back, switch) = Backchannel::switched(call.back.clone());
         call.back = back;
         let (caller, aside) = (Arc::clone(&call.caller), call.aside.clone());
         let open = Open {
             voice: Some(voice.clone()),
-            task: task_of(&call),
+            task,
             back: switch.clone(),
             client: client(&caller),
             sent,
@@ -339,7 +342,10 @@ impl OpenCalls {
         let rules = self.rules();
         let mut state = self.state();
         let State { open, dropped, own, .. } = &mut *state;
-        let mut all = open.values();
+        let of_tasks = open.values().filter(|open| open.task.is_some()).count();
+        // A question for a task says so (2025-11-25, tasks), unless its child leaves that out where
+        // nothing else is open.
+        let mut all = open.values().filter(|one| one.task.is_none() || of_tasks == open.len());
         let Some(first) = all.next() else {
             return Err("no call is open that this could belong to".to_owned());
         };

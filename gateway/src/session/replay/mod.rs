@@ -19,6 +19,8 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 const LOST_MAX: usize = 256;
 /// How often it is looked whether a client reads.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long a client is waited for that reads nothing and was given no place to come back to.
+const PLACELESS_WAIT: Duration = Duration::from_secs(15);
 /// The longest `Last-Event-ID` that is looked at, in bytes: more than any that is given out.
 const ID_BYTES_MAX: usize = 80;
 
@@ -70,8 +72,10 @@ struct Log {
     events: VecDeque<(u64, Bytes)>,
     /// The number of the newest event.
     newest: u64,
-    /// Whether the client knows a place in it.
+    /// Whether the client knows a place in it, or will from the next event that it reads.
     started: bool,
+    /// Whether an event was handed to a client that read.
+    read: bool,
     ended: bool,
     reader: Option<mpsc::Sender<Step>>,
     /// What it answers; nothing for the standing one.
@@ -305,26 +309,32 @@ impl Recorder {
         }
     }
 
-    /// Waits until the client reads nothing and has not come back for `wait`.
+    /// Waits until the client reads nothing and has not come back for `wait`, or for less where it
+    /// cannot.
     pub(super) async fn left(&self, wait: Duration) {
-        let mut read = Instant::now();
-        while read.elapsed() < wait {
+        let (mut since, mut patience) = (Instant::now(), Duration::MAX);
+        while since.elapsed() < patience {
             sleep(LOOK_EVERY.min(wait)).await;
             let kept = self.replays.kept();
-            let reader = kept.streams.get(&self.stream).and_then(|log| log.reader.as_ref());
+            let log = kept.streams.get(&self.stream);
+            let reader = log.and_then(|log| log.reader.as_ref());
             if reader.is_some_and(|reader| !reader.is_closed()) {
-                read = Instant::now();
+                since = Instant::now();
             }
+            let may_come_back = log.is_some_and(|log| log.read);
+            patience = if may_come_back { wait } else { wait.min(PLACELESS_WAIT) };
         }
     }
 
     /// A client that left, or stopped reading, still wants the work done.
     async fn pass(&self, reader: Option<mpsc::Sender<Step>>, step: Step) {
         let Some(reader) = reader else { return };
-        if reader.send_timeout(step, STEP_WAIT).await.is_ok() {
-            return;
-        }
+        let is_read = reader.send_timeout(step, STEP_WAIT).await.is_ok();
         if let Some(log) = self.replays.kept().streams.get_mut(&self.stream) {
+            log.read |= is_read;
+            if is_read {
+                return;
+            }
             let same = log.reader.as_ref().is_some_and(|now| now.same_channel(&reader));
             log.reader = log.reader.take().filter(|_| !same);
         }
@@ -346,4 +356,4 @@ impl Drop for Recorder {
 }
 
 #[cfg(test)]
-mod tests;
+mod what_is_kept;

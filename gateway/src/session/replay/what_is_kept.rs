@@ -157,3 +157,16 @@ async fn c089_a_client_is_away_for_as_long_as_an_answer_may_take_before_it_has_l
     left.await;
     assert!(began.elapsed() <= wait + LOOK_EVERY);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_given_no_place_to_come_back_to_has_left_soon() {
+    let all = replays(100, 1000);
+    let (recorder, read) = all.begin(Raw::from_static("1"));
+    drop(read);
+    let began = Instant::now();
+    recorder.left(Duration::from_secs(600)).await;
+    assert!(began.elapsed() <= PLACELESS_WAIT + LOOK_EVERY);
+    say(&recorder, "a question").await;
+    recorder.left(Duration::from_secs(600)).await;
+    assert!(began.elapsed() <= 3 * PLACELESS_WAIT, "nobody read that");
+}
