@@ -1,7 +1,6 @@
 //! Putting questions to one legacy client within one of its requests, and taking the answers.
 
 use std::collections::{HashMap, HashSet};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::live::Live;
-use crate::call::{Fault, Kind};
+use crate::call::{Fault, Future, Kind};
 
 /// Messages that may wait to be written within one request.
 const ASKED_QUEUED_MAX: usize = 128;
@@ -202,8 +201,7 @@ pub(super) struct Asks<'a> {
     asker: &'a Asker,
     /// Of those that have no answer yet.
     keys: HashSet<String>,
-    open:
-        FuturesUnordered<Pin<Box<dyn Future<Output = (String, Result<Came, Fault>)> + Send + 'a>>>,
+    open: FuturesUnordered<Future<'a, (String, Result<Came, Fault>)>>,
 }
 
 /// Answers by key, without what the child took back.
