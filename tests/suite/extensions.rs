@@ -49,7 +49,7 @@ async fn c188_the_interface_of_a_tool_is_read_where_the_tool_says_though_no_list
             ("prefix = \"\"\n", "ui://app/main"),
         ] {
             let play = child.play(keys, app()).await;
-            for mut client in Able::all(&play.running, HOST).await {
+            for mut client in Able::everywhere(&play.running, HOST).await {
                 let which = format!("{child:?}, {keys:?}, {}", client.kind());
                 let listed = ask(&mut client, "tools/list", "{}").await;
                 let tool = tools(&listed).into_iter().find(|tool| tool.contains("show")).unwrap();
@@ -74,7 +74,7 @@ async fn c188_a_tool_for_interfaces_is_neither_shown_to_nor_served_to_a_client_w
     for child in ALL {
         let play = child.play("", app()).await;
         let called = r#"{"name":"m_refresh","arguments":{}}"#;
-        for mut client in Able::all(&play.running, "{}").await {
+        for mut client in Able::everywhere(&play.running, "{}").await {
             let which = format!("{child:?}, {}", client.kind());
             let listed = ask(&mut client, "tools/list", "{}").await;
             assert_eq!(names(&listed), ["m_show"], "{which}");
@@ -83,7 +83,7 @@ async fn c188_a_tool_for_interfaces_is_neither_shown_to_nor_served_to_a_client_w
             assert_eq!(code.as_deref(), Some("-32602"), "{which}: {refused}");
         }
         assert_eq!(play.director("m").count(What::Request, "tools/call").await, 0, "{child:?}");
-        for mut client in Able::all(&play.running, HOST).await {
+        for mut client in Able::everywhere(&play.running, HOST).await {
             let which = format!("{child:?}, {}", client.kind());
             let listed = ask(&mut client, "tools/list", "{}").await;
             assert_eq!(names(&listed), ["m_refresh", "m_show"], "{which}");
@@ -102,7 +102,7 @@ async fn c188_a_tool_for_interfaces_is_neither_shown_to_nor_served_to_a_client_w
 async fn c031_an_extension_that_is_not_understood_reaches_no_child() {
     for child in ALL {
         let play = child.play("", app()).await;
-        for mut client in Able::all(&play.running, HOST).await {
+        for mut client in Able::everywhere(&play.running, HOST).await {
             ask(&mut client, "tools/call", r#"{"name":"m_show","arguments":{}}"#).await;
         }
         let legacy = LEGACY.contains(&child);

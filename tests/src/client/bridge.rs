@@ -77,7 +77,7 @@ pub(super) async fn posts(
         }
     };
     let down = async {
-        while let Some(message) = stream.message().await {
+        while let Some(message) = stream.whenever().await {
             let line = message.replace('\n', " ") + "\n";
             if write.write_all(line.as_bytes()).await.is_err() {
                 return;

@@ -25,7 +25,7 @@ async fn each_question_reaches_its_client_and_the_answer_its_child_in_each_pair(
     let mut before: Option<String> = None;
     for child in ALL {
         let play = child.play("", does(&steps)).await;
-        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+        for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
             let kind = client.kind();
             let talked = client.talk("tools/call", CALL, willing).await;
             let asked: Vec<&str> = talked.asked.iter().map(|(method, _)| &**method).collect();
@@ -36,7 +36,7 @@ async fn each_question_reaches_its_client_and_the_answer_its_child_in_each_pair(
             assert_eq!(*before, text, "{child:?}, {kind}");
         }
         let done = play.director("m").count(What::Executed, "done").await;
-        assert_eq!(done, 4, "{child:?}: once for each client");
+        assert_eq!(done, Able::EVERYWHERE, "{child:?}: once for each client");
     }
     expect![[r#"{"secret":7} {"action":"accept","content":{"said":"elicitation/create {\"mode\":\"form\",\"message\":\"{\\\"secret\\\":7}\",\"requestedSchema\":{\"type\":\"object\"}}"}} {"action":"accept","content":{"said":"elicitation/create {\"mode\":\"url\",\"message\":\"go there\",\"url\":\"https://a.example/x\"}"}} {"role":"assistant","model":"m","content":{"type":"text","text":"sampling/createMessage {\"messages\":[],\"maxTokens\":7,\"x-own\":1.0}"}} {"role":"assistant","model":"m","content":{"type":"text","text":"sampling/createMessage {\"messages\":[],\"maxTokens\":7,\"tools\":[{\"name\":\"x\"}]}"}} {"roots":[{"uri":"file:///work","name":"w"}]}"#]].assert_eq(&before.unwrap_or_default());
 }
@@ -60,7 +60,7 @@ async fn several_questions_are_asked_at_once() {
     ]);
     for child in ALL {
         let play = child.play("", does(&[both.clone(), Step::Told])).await;
-        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+        for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
             let talked = client.talk("tools/call", CALL, willing).await;
             assert_eq!(talked.asked.len(), 2, "{child:?}, {}: {talked:?}", client.kind());
             assert!(talked.text().contains("roots"), "{child:?}: {talked:?}");
@@ -86,7 +86,7 @@ async fn c112_a_client_that_cannot_be_asked_is_told_which_capability_the_call_ne
         [ask("elicitation/create", FORM), Step::OrFail, Step::Act("done".to_owned()), Step::Told];
     for child in ALL {
         let play = child.play("", does(&steps)).await;
-        for mut client in Able::all(&play.running, r#"{"sampling":{}}"#).await {
+        for mut client in Able::everywhere(&play.running, r#"{"sampling":{}}"#).await {
             let talked = client.talk("tools/call", CALL, willing).await;
             let kind = client.kind();
             assert!(talked.asked.is_empty(), "{child:?}, {kind}: {talked:?}");
@@ -102,7 +102,7 @@ async fn c112_a_client_that_cannot_be_asked_is_told_which_capability_the_call_ne
 async fn a_child_that_does_well_without_an_answer_has_its_result_told() {
     for child in LEGACY {
         let play = child.play("", does(&[ask("elicitation/create", FORM), Step::Usual])).await;
-        for mut client in Able::all(&play.running, "{}").await {
+        for mut client in Able::everywhere(&play.running, "{}").await {
             let talked = client.talk("tools/call", CALL, willing).await;
             assert!(talked.text().contains("t {"), "{child:?}, {}: {talked:?}", client.kind());
             let told = play.director("m").saw(What::Response, "").await.params;
@@ -115,7 +115,7 @@ async fn a_child_that_does_well_without_an_answer_has_its_result_told() {
 async fn c106_roots_that_a_client_does_not_have_are_refused_and_the_call_goes_on() {
     for child in LEGACY {
         let play = child.play("", does(&[ask("roots/list", "{}"), Step::Told])).await;
-        for mut client in Able::all(&play.running, "{}").await {
+        for mut client in Able::everywhere(&play.running, "{}").await {
             let talked = client.talk("tools/call", CALL, willing).await;
             assert!(talked.text().contains("error {\"code\":-32601"), "{child:?}: {talked:?}");
         }
@@ -174,7 +174,7 @@ async fn prompts_and_resources_may_ask_too() {
         let script = super::Script::modern().prompt("p").resource("x://r");
         let script = script.on("prompts/get p", &steps).on("resources/read x://r", &steps);
         let play = child.play("", script).await;
-        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+        for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
             for (method, params) in
                 [("prompts/get", r#"{"name":"m_p"}"#), ("resources/read", r#"{"uri":"x://m/r"}"#)]
             {
@@ -191,7 +191,7 @@ async fn progress_goes_on_after_a_question() {
     let steps = [Step::Progress(1), ask("elicitation/create", FORM), Step::Progress(2), Step::Told];
     for child in [LegacyProcess, LegacyHttp] {
         let play = child.play("", does(&steps)).await;
-        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+        for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
             let params = r#"{"name":"m_t","_meta":{"progressToken":"p"}}"#;
             if client.is_modern() {
                 // The metadata of a modern request is the client's own to write.

@@ -45,7 +45,7 @@ async fn c107_one_caller_has_one_connection_and_there_are_no_more_than_allowed()
     let play = LegacyProcess.play("share = \"caller\"\n", does(&[Step::Usual])).await;
     let director = play.director("m");
     let before = starts(director).await;
-    for mut client in Able::all(&play.running, "{}").await {
+    for mut client in Able::everywhere(&play.running, "{}").await {
         let talked = client.talk("tools/call", CALL, willing).await;
         assert!(talked.text().contains("t {}"), "{talked:?}");
     }
@@ -85,9 +85,9 @@ async fn a_connection_that_was_lost_is_made_anew() {
 async fn with_one_call_at_a_time_each_question_has_its_call() {
     let steps = [ask("elicitation/create", FORM), Step::Told];
     let play = LegacyProcess.play("interactive = 1\n", does(&steps)).await;
-    let mut clients = Able::all(&play.running, ALL_ABILITIES).await;
+    let mut clients = Able::everywhere(&play.running, ALL_ABILITIES).await;
     let calls = clients.iter_mut().map(|client| client.talk("tools/call", CALL, willing));
-    for talked in soon("four calls", join_all(calls)).await {
+    for talked in soon("all calls", join_all(calls)).await {
         assert_eq!(talked.asked.len(), 1, "{talked:?}");
         assert!(talked.text().contains("said"), "{talked:?}");
     }
@@ -106,7 +106,7 @@ async fn roots_of_the_configuration_are_told_where_no_client_can_be_asked() {
         let told = director.saw(What::Response, "").await.params;
         let roots = r#"{"roots":[{"uri":"file:///a"},{"uri":"file:///b"}]}"#;
         assert!(told.contains(roots), "{child:?}: {told}");
-        for mut client in Able::all(&play.running, "{}").await {
+        for mut client in Able::everywhere(&play.running, "{}").await {
             let talked = client.talk("tools/call", CALL, willing).await;
             assert!(talked.text().contains(roots), "{child:?}, {}: {talked:?}", client.kind());
         }

@@ -141,7 +141,7 @@ async fn c116_c117_a_modern_child_gets_its_own_state_byte_for_byte_and_none_wher
             let script = does(&[])
                 .on_each("tools/call t", &[&[Step::Answer(result.clone())], &[Step::Usual]]);
             let play = child.play("", script.clone()).await;
-            for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+            for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
                 play.director("m").script(script.clone());
                 // It is there when the child has done all that was ordered before.
                 play.director("m").seen().await;
@@ -240,7 +240,7 @@ async fn c111_c112_what_a_modern_child_may_not_ask_is_not_passed_on() {
     for child in MODERN {
         for result in results {
             let play = child.play("", does(&[Step::Answer(result.to_owned())])).await;
-            for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+            for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
                 let talked = client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
                 assert!(talked.answer.contains("BAD_ANSWER"), "{child:?}: {talked:?}");
             }

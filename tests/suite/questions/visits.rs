@@ -35,7 +35,7 @@ fn asks_and_tells() -> Vec<Step> {
 async fn c120_the_end_of_a_visit_is_told_in_the_call_that_waits_for_it_to_those_who_know_it() {
     for child in LEGACY {
         let play = child.play("", does(&asks_and_tells())).await;
-        for mut client in Able::all(&play.running, CAN_VISIT).await {
+        for mut client in Able::everywhere(&play.running, CAN_VISIT).await {
             let talked = client.talk("tools/call", CALL, willing).await;
             let what = format!("{child:?}, {}: {talked:?}", client.kind());
             assert_eq!(talked.asked.len(), 1, "{what}");

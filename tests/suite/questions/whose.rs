@@ -86,7 +86,7 @@ async fn c120_over_http_each_call_is_asked_on_its_own_stream_whoever_else_calls(
     let gateway = &play.running;
     let mut clients = Vec::new();
     for _ in 0..3 {
-        clients.extend(Able::all(gateway, ALL_ABILITIES).await);
+        clients.extend(Able::everywhere(gateway, ALL_ABILITIES).await);
     }
     let calls = clients.into_iter().enumerate().map(|(at, mut client)| async move {
         let call = format!(r#"{{"name":"m_t","arguments":{{"secret":{at}}}}}"#);
@@ -111,7 +111,7 @@ async fn c106_a_question_on_the_standing_stream_is_refused_unless_one_call_at_a_
         let script = Script { capabilities, ..does(&[aside.clone(), Step::Told]) };
         let play = LegacyHttp.play(keys, script).await;
         play.director("m").saw(What::Request, "GET").await;
-        for mut client in Able::all(&play.running, ALL_ABILITIES).await {
+        for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
             let talked = client.talk("tools/call", CALL, willing).await;
             assert_eq!(talked.asked.len(), usize::from(is_asked), "{}: {talked:?}", client.kind());
             let refused = talked.text().contains("-32602") && talked.text().contains("standing");

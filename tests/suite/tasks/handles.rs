@@ -269,7 +269,7 @@ async fn c178_c185_a_task_that_the_request_does_not_take_is_no_answer() {
     for child in MODERN {
         let script = slow(&[]).on("prompts/get p", &[Step::Answer(CREATED.to_owned())]);
         let play = child.play("", script).await;
-        for mut client in Able::all(&play.running, "{}").await {
+        for mut client in Able::everywhere(&play.running, "{}").await {
             let answer = ask(&mut client, "tools/call", r#"{"name":"m_slow"}"#).await;
             let which = format!("{child:?}, {}", client.kind());
             assert!(answer.contains(r#""code":"BAD_ANSWER""#), "{which}: {answer}");

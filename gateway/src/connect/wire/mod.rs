@@ -136,7 +136,8 @@ impl Wire {
         let (outcome, answered) = oneshot::channel();
         let harmless = is_harmless(method);
         self.pending.insert(id, Pending { outcome, progress, harmless, written: false });
-        let _flight = Flight { wire: self, id, cancellable: is_cancellable(method) };
+        let cancellable = is_cancellable(method);
+        let mut flight = Flight { wire: self, id, cancellable, heard: false };
         // After the entry: either this sees the loss, or the loss sees the entry.
         if let Some(why) = self.why_lost() {
             return Err(unreachable(&self.mount, &why));
@@ -147,7 +148,9 @@ impl Wire {
             return Err(unreachable(&self.mount, &why));
         }
         let dropped = || Err(Fault::new(Kind::Internal, "the answer was dropped in the gateway"));
-        answered.await.unwrap_or_else(|_| dropped())
+        let answer = answered.await;
+        flight.heard = true;
+        answer.unwrap_or_else(|_| dropped())
     }
 
     /// Queues a request whose answer nobody waits for; `false` when the queue is full or closed.
@@ -368,11 +371,19 @@ struct Flight<'a> {
     wire: &'a Wire,
     id: u64,
     cancellable: bool,
+    /// Whether its outcome was heard.
+    heard: bool,
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        let Some((_, pending)) = self.wire.pending.remove(&self.id) else { return };
+        let Some((_, pending)) = self.wire.pending.remove(&self.id) else {
+            if !self.heard {
+                // Its answer came at this moment, and no other will.
+                self.wire.is_over(self.id);
+            }
+            return;
+        };
         if !pending.written {
             return self.wire.is_over(self.id);
         }

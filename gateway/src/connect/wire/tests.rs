@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use protocol::Method;
+use protocol::{Method, Raw};
 use serde_json::{Value, json};
 
 use super::super::asking::Delivery;
 use super::super::scripted::{Child, MESSAGE_BYTES_MAX, raw, wired, word};
-use super::{Answer, Wire};
+use super::{Answer, Hear, Wire};
 use crate::call::{Backchannel, Fault};
 
 const ROOM: usize = 64 << 10;
@@ -82,6 +82,39 @@ async fn c138_a_dropped_call_is_cancelled_at_the_child_and_its_late_answer_dropp
     child.result(id, json!({"late": true})).await;
     still_works(&lines.wire, &mut child).await;
     assert_eq!(lines.wire.calls_open(), 0);
+}
+
+/// Which requests are over.
+#[derive(Default)]
+struct Overs(std::sync::Mutex<Vec<u64>>);
+
+impl Hear for Overs {
+    fn notification(&self, _: &Wire, _: &str, _: Raw) {}
+
+    fn request(&self, _: &Wire, _: &Raw, _: &str, _: Raw) {}
+
+    fn over(&self, id: u64) {
+        self.0.lock().unwrap().push(id);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_when_its_answer_has_just_come_is_over() {
+    let (lines, mut child, _) = wired(ROOM);
+    let (wire, overs) = (&lines.wire, Arc::new(Overs::default()));
+    wire.heard_by(overs.clone());
+    let mut call = Box::pin(ask(wire, Method::ToolsCall));
+    let id = tokio::select! {
+        biased;
+        _answer = &mut call => panic!("an answer before the child has it"),
+        id = child.request("tools/call") => id,
+    };
+    child.result(id, json!({})).await;
+    // This is answered after it.
+    still_works(wire, &mut child).await;
+    assert!(overs.0.lock().unwrap().is_empty());
+    drop(call);
+    assert_eq!(*overs.0.lock().unwrap(), [id]);
 }
 
 #[tokio::test]

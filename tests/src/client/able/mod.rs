@@ -134,13 +134,36 @@ impl Able {
         ]
     }
 
+    /// One of each kind on every transport: WebSocket and HTTP+SSE are two-way channels, too.
+    pub async fn everywhere(gateway: &Running, capabilities: &str) -> Vec<Self> {
+        let mut all: Vec<Self> = Self::all(gateway, capabilities).await.into();
+        let socket = Stdio::web_socket(gateway.http()).await;
+        all.push(Self::new(Way::ModernStdio(socket), capabilities));
+        let (socket, sse) = (Stdio::web_socket(gateway.http()), Stdio::sse(gateway.http()));
+        for mut channel in [socket.await, sse.await] {
+            channel.handshake_as("2025-11-25", capabilities).await;
+            all.push(Self::new(Way::LegacyStdio(channel), capabilities));
+        }
+        assert_eq!(all.len(), Self::EVERYWHERE);
+        all
+    }
+
+    /// How many those are.
+    pub const EVERYWHERE: usize = 7;
+
     /// What kind it is.
     pub fn kind(&self) -> &'static str {
-        match self.way {
-            Way::ModernHttp(_) => "modern over HTTP",
-            Way::LegacyHttp(..) => "legacy over HTTP",
-            Way::ModernStdio(_) => "modern over stdio",
-            Way::LegacyStdio(_) => "legacy over stdio",
+        let channel = match &self.way {
+            Way::ModernHttp(_) => return "modern over HTTP",
+            Way::LegacyHttp(..) => return "legacy over HTTP",
+            Way::ModernStdio(channel) | Way::LegacyStdio(channel) => channel.way,
+        };
+        match (channel, self.is_modern()) {
+            ("WebSocket", true) => "modern over WebSocket",
+            ("WebSocket", false) => "legacy over WebSocket",
+            ("HTTP+SSE", _) => "legacy over HTTP+SSE",
+            (_, true) => "modern over stdio",
+            (_, false) => "legacy over stdio",
         }
     }
 
