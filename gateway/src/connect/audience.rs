@@ -1,6 +1,6 @@
 //! Who listens to which resources of one child, whatever brings the news.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,11 @@ use crate::call::{Backchannel, Call, Fault, Kind};
 const URIS_MAX: usize = 1000;
 /// Updates that a listen holds back until it is acknowledged.
 const UPDATES_HELD_MAX: usize = 64;
+/// Resources that somebody held and nobody holds any more, which are remembered: a child may still
+/// tell of them, and they are nobody else's.
+const LEFT_MAX: usize = 256;
+/// How long after a resource was given back an update that does not show whose it is may be of it.
+const LATE_WAIT: Duration = Duration::from_secs(5);
 /// How long a legacy child may take to take subscriptions: less than who listens waits for the
 /// acknowledgement, so that what was taken until then is acknowledged.
 pub(super) const TAKEN_WAIT: Duration = Duration::from_secs(8);
@@ -35,6 +40,8 @@ pub(super) struct Audience {
 struct Seats {
     next: u64,
     by_number: HashMap<u64, Seat>,
+    /// What was given back, and when; the latest last.
+    left: VecDeque<(String, Instant)>,
 }
 
 #[derive(Debug)]
@@ -43,8 +50,17 @@ struct Seat {
     uris: Vec<String>,
     back: Backchannel,
     /// Updates that came before the acknowledgement, one for each URI.
-    held: Option<Vec<(String, Raw)>>,
+    held: Option<Vec<Held>>,
     over: Arc<Notify>,
+}
+
+/// An update that waits for the acknowledgement.
+#[derive(Debug)]
+struct Held {
+    uri: String,
+    params: Raw,
+    /// What was asked for that it belongs to; `None` when its URI shows that.
+    of: Option<String>,
 }
 
 /// A place in the audience; dropping it leaves.
@@ -76,13 +92,13 @@ impl Audience {
         seats.by_number.values().flat_map(|seat| seat.uris.iter().cloned()).collect()
     }
 
-    /// Passes an update on to those who subscribed to its URI or to what that is a part of.
+    /// Passes an update on to those who subscribed to its URI or to what that is a part of. One
+    /// that its URI does not show to be a part of anything is not lost ([`Seats::unclear`]).
     pub(super) fn updated(&self, params: &Raw) {
         self.pass_on(params, false);
     }
 
-    /// The same for an update that the child itself chose for those who listen: a part may have a
-    /// URI that does not show whose it is, and with one listener it is clear.
+    /// The same for an update that the child itself chose for those who listen.
     pub(super) fn told(&self, params: &Raw) {
         self.pass_on(params, true);
     }
@@ -94,12 +110,8 @@ impl Audience {
             return tracing::debug!(target: "child", "an update of a resource without a uri");
         };
         let mut seats = self.seats();
-        let covered = |seat: &Seat| seat.uris.iter().any(|above| covers(above, &uri));
-        let nobody = !seats.by_number.values().any(covered);
-        let only = chosen && nobody && seats.by_number.len() == 1;
-        let hearing = seats.by_number.values_mut();
-        for seat in hearing.filter(|seat| covered(seat) || only && !seat.uris.is_empty()) {
-            seat.updated(&uri, params);
+        if !seats.clear(&uri, params) {
+            seats.unclear(&uri, params, chosen);
         }
     }
 
@@ -114,8 +126,9 @@ impl Audience {
 
     /// Events were lost: each of these URIs counts as updated.
     pub(super) fn all_updated(&self, uris: &BTreeSet<String>) {
+        let mut seats = self.seats();
         for uri in uris {
-            self.updated(&ObjectWriter::new().string("uri", uri).finish());
+            seats.clear(uri, &update_of(uri));
         }
     }
 
@@ -124,11 +137,58 @@ impl Audience {
     }
 }
 
+impl Seats {
+    /// Tells those whom the URI of an update shows to be concerned; `false` when there are none.
+    fn clear(&mut self, uri: &str, params: &Raw) -> bool {
+        let mut any = false;
+        for seat in self.by_number.values_mut().filter(|seat| seat.covers(uri)) {
+            seat.updated(uri, params, None);
+            any = true;
+        }
+        any
+    }
+
+    /// Tells of an update whose URI does not show what it is a part of: the URI of a part may be of
+    /// any form (check 136). Where the child chose it for who listens, and the connection holds one
+    /// resource, it is of that one, and who holds it hears of the part. Else it may be of one of
+    /// several, or of none: many children of the legacy era tell of all that changes. Each resource
+    /// then counts as updated under its own URI: reading once too often does no harm, and nobody
+    /// is told a URI that is another's, or that nobody asked for (check 127).
+    fn unclear(&mut self, uri: &str, params: &Raw, chosen: bool) {
+        let held: BTreeSet<String> =
+            self.by_number.values().flat_map(|seat| seat.uris.iter().cloned()).collect();
+        let late = |(left, since): &(String, Instant)| {
+            !held.contains(left) && (covers(left, uri) || since.elapsed() < LATE_WAIT)
+        };
+        let certain = chosen && held.len() == 1 && !self.left.iter().any(late);
+        for seat in self.by_number.values_mut() {
+            for own in seat.uris.clone() {
+                match certain {
+                    true => seat.updated(uri, params, Some(own)),
+                    false => seat.updated(&own, &update_of(&own), None),
+                }
+            }
+        }
+    }
+
+    /// Remembers what somebody does not hold any more.
+    fn leave(&mut self, uris: impl IntoIterator<Item = String>) {
+        let now = Instant::now();
+        self.left.extend(uris.into_iter().map(|uri| (uri, now)));
+        self.left.drain(..self.left.len().saturating_sub(LEFT_MAX));
+    }
+}
+
 impl Seat {
-    fn updated(&mut self, uri: &str, params: &Raw) {
+    fn covers(&self, uri: &str) -> bool {
+        self.uris.iter().any(|above| covers(above, uri))
+    }
+
+    /// Tells of an update, of the part `uri` of what was asked for as `of`.
+    fn updated(&mut self, uri: &str, params: &Raw, of: Option<String>) {
         if let Some(held) = &mut self.held {
-            if held.len() < UPDATES_HELD_MAX && !held.iter().any(|(known, _)| known == uri) {
-                held.push((uri.to_owned(), params.clone()));
+            if held.len() < UPDATES_HELD_MAX && !held.iter().any(|known| known.uri == uri) {
+                held.push(Held { uri: uri.to_owned(), params: params.clone(), of });
             }
             return;
         }
@@ -147,16 +207,18 @@ impl Listening<'_> {
         // Under the lock, so that no update overtakes the acknowledgement.
         let mut seats = self.audience.seats();
         let Some(seat) = seats.by_number.get_mut(&self.number) else { return false };
-        seat.uris = honoured;
+        let mut refused = std::mem::replace(&mut seat.uris, honoured);
+        refused.retain(|uri| !seat.uris.contains(uri));
         let held = seat.held.take().unwrap_or_default();
         if !seat.back.tell(notice::ACKNOWLEDGED, params) {
             return false;
         }
-        for (uri, params) in &held {
-            if seat.uris.iter().any(|above| covers(above, uri)) {
-                seat.updated(uri, params);
+        for Held { uri, params, of } in held {
+            if seat.covers(of.as_ref().unwrap_or(&uri)) {
+                seat.updated(&uri, &params, of);
             }
         }
+        seats.leave(refused);
         drop(seats);
         self.audience.changed.notify_one();
         true
@@ -170,7 +232,10 @@ impl Listening<'_> {
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        self.audience.seats().by_number.remove(&self.number);
+        let mut seats = self.audience.seats();
+        let seat = seats.by_number.remove(&self.number);
+        seats.leave(seat.into_iter().flat_map(|seat| seat.uris));
+        drop(seats);
         self.audience.changed.notify_one();
     }
 }
@@ -243,40 +308,125 @@ fn acknowledgement(honoured: &[String]) -> Raw {
     ObjectWriter::new().raw("notifications", &filter).finish()
 }
 
-/// Whether `uri` is what was subscribed to, or a part of it (digest 1.14).
+/// What says of one resource that it may be another now.
+fn update_of(uri: &str) -> Raw {
+    ObjectWriter::new().string("uri", uri).finish()
+}
+
+/// Whether `uri` shows that it is what was subscribed to, or a part of it (digest 1.14).
 fn covers(subscribed: &str, uri: &str) -> bool {
-    uri.strip_prefix(subscribed)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || subscribed.ends_with('/'))
+    uri.strip_prefix(subscribed).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(['/', '?', '#']) || subscribed.ends_with('/')
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc::Receiver;
+
     use super::*;
+    use crate::call::Notice;
+
+    /// Who holds these resources, acknowledged.
+    fn joined<'a>(audience: &'a Audience, uris: &[&str]) -> (Listening<'a>, Receiver<Notice>) {
+        let (back, mut heard) = Backchannel::open();
+        let uris: Vec<String> = uris.iter().map(|&uri| uri.to_owned()).collect();
+        let listening = audience.join(uris.clone(), back);
+        assert!(listening.acknowledge(uris));
+        assert_eq!(heard.try_recv().unwrap().method, notice::ACKNOWLEDGED);
+        (listening, heard)
+    }
+
+    /// The params of all that is told by now.
+    fn told(heard: &mut Receiver<Notice>) -> Vec<String> {
+        std::iter::from_fn(|| heard.try_recv().ok()).map(|one| one.params.to_string()).collect()
+    }
+
+    const PART: &str = r#"{"uri":"part://of/it","x":1}"#;
+
+    fn tell(audience: &Audience) {
+        audience.told(&Raw::from_static(PART));
+    }
 
     #[test]
     fn c136_a_subscription_covers_its_parts_and_nothing_beside_them() {
         assert!(covers("file:///a", "file:///a"));
         assert!(covers("file:///a", "file:///a/b"));
         assert!(covers("file:///a/", "file:///a/b"));
+        assert!(covers("file:///a", "file:///a?part=1"));
+        assert!(covers("file:///a", "file:///a#part"));
         assert!(!covers("file:///a", "file:///ab"));
         assert!(!covers("file:///a/b", "file:///a"));
     }
 
-    #[test]
-    fn c136_a_part_that_its_uri_does_not_show_is_the_only_listeners_or_nobodys() {
+    #[tokio::test]
+    async fn c136_a_part_that_its_uri_does_not_show_is_told_to_all_who_hold_the_one_resource() {
         let audience = Audience::default();
-        let update = Raw::from_static(r#"{"uri":"part://of/it"}"#);
-        let (back, mut first) = Backchannel::open();
+        let (_one, mut first) = joined(&audience, &["whole://it"]);
+        let (_two, mut second) = joined(&audience, &["whole://it"]);
+        let (_none, mut third) = joined(&audience, &[]);
+        tell(&audience);
+        assert_eq!(told(&mut first), [PART]);
+        assert_eq!(told(&mut second), [PART]);
+        assert_eq!(told(&mut third), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn c127_c136_a_part_that_may_be_of_several_counts_as_an_update_of_each_of_them() {
+        let audience = Audience::default();
+        let (_one, mut first) = joined(&audience, &["whole://it"]);
+        let (_two, mut second) = joined(&audience, &["other://a", "whole://it"]);
+        tell(&audience);
+        assert_eq!(told(&mut first), [r#"{"uri":"whole://it"}"#]);
+        assert_eq!(told(&mut second), [r#"{"uri":"other://a"}"#, r#"{"uri":"whole://it"}"#]);
+        // Before an acknowledgement: told after it, of what is honoured.
+        let (back, mut third) = Backchannel::open();
+        let three = audience.join(vec!["no://it".to_owned(), "more://it".to_owned()], back);
+        tell(&audience);
+        assert!(three.acknowledge(vec!["more://it".to_owned()]));
+        assert_eq!(told(&mut third)[1..], [r#"{"uri":"more://it"}"#]);
+    }
+
+    #[tokio::test]
+    async fn c127_c136_what_a_child_did_not_choose_for_who_listens_is_told_under_their_uris() {
+        let audience = Audience::default();
+        let (_one, mut first) = joined(&audience, &["whole://it"]);
+        let (_two, mut second) = joined(&audience, &["whole://it"]);
+        audience.updated(&Raw::from_static(PART));
+        assert_eq!(told(&mut first), [r#"{"uri":"whole://it"}"#]);
+        assert_eq!(told(&mut second), [r#"{"uri":"whole://it"}"#]);
+        audience.updated(&update_of("whole://it?part=1"));
+        assert_eq!(told(&mut first), [r#"{"uri":"whole://it?part=1"}"#]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn c127_what_another_held_a_moment_ago_is_told_to_nobody_under_its_uri() {
+        let audience = Audience::default();
+        let (_one, mut first) = joined(&audience, &["whole://it"]);
+        let (two, _second) = joined(&audience, &["other://a"]);
+        drop(two);
+        tell(&audience);
+        assert_eq!(told(&mut first), [r#"{"uri":"whole://it"}"#], "it may be of the other");
+        tokio::time::advance(LATE_WAIT).await;
+        tell(&audience);
+        assert_eq!(told(&mut first), [PART]);
+        // However late: this is the other, or a part of it.
+        audience.told(&update_of("other://a/b"));
+        assert_eq!(told(&mut first), [r#"{"uri":"whole://it"}"#]);
+        let (_two, mut second) = joined(&audience, &["other://a"]);
+        audience.told(&update_of("other://a/b"));
+        assert_eq!(told(&mut second), [r#"{"uri":"other://a/b"}"#]);
+        assert_eq!(told(&mut first), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn c136_a_part_that_comes_before_the_acknowledgement_is_told_after_it() {
+        let audience = Audience::default();
+        let (back, mut heard) = Backchannel::open();
         let one = audience.join(vec!["whole://it".to_owned()], back);
+        tell(&audience);
+        tell(&audience);
         assert!(one.acknowledge(vec!["whole://it".to_owned()]));
-        assert_eq!(first.try_recv().unwrap().method, notice::ACKNOWLEDGED);
-        audience.told(&update);
-        assert_eq!(first.try_recv().unwrap().params, update);
-        let (back, mut second) = Backchannel::open();
-        let two = audience.join(vec!["other://it".to_owned()], back);
-        assert!(two.acknowledge(vec!["other://it".to_owned()]));
-        assert_eq!(second.try_recv().unwrap().method, notice::ACKNOWLEDGED);
-        audience.told(&update);
-        assert!(first.try_recv().is_err() && second.try_recv().is_err());
+        assert_eq!(told(&mut heard)[1..], [PART], "once");
     }
 }

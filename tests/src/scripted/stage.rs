@@ -439,7 +439,9 @@ fn wants(filter: &str, method: &str, params: &str) -> bool {
             return all.into_iter().any(|one| json::string(one).as_deref() == id.as_deref());
         }
         _ => {
-            let Some(uri) = string_in(params, "uri") else { return false };
+            // Which resource it is a part of, where its URI does not show that.
+            let uri = string_in(params, "partOf").or_else(|| string_in(params, "uri"));
+            let Some(uri) = uri else { return false };
             let all = filter.get("resourceSubscriptions").and_then(json::elements);
             let mut all = all.unwrap_or_default().into_iter().filter_map(json::string);
             // A part counts as what it is a part of.

@@ -128,6 +128,51 @@ async fn c076_c132_after_a_child_comes_back_its_listeners_hear_of_it_on_each_wir
 }
 
 #[tokio::test]
+async fn c136_a_part_reaches_every_client_of_either_era_whatever_its_uri_on_each_wire() {
+    for wire in telling() {
+        let play = wire.play("", resources()).await;
+        let filter = r#"{"resourceSubscriptions":["demo://m/a"]}"#;
+        let mut streams = [play.listen(filter).await, play.listen(filter).await];
+        let (_session, mut standing) = session(&play, A).await;
+        let mut stdio = channel(&play, A).await;
+        for (own, exposed) in [
+            ("demo://a/part", "demo://m/a/part"),
+            ("demo://a?part=1", "demo://m/a?part=1"),
+            ("demo://a#part", "demo://m/a#part"),
+            // A legacy child may tell of what nobody asked for: who reads anew misses nothing.
+            ("demo://other/part", if wire.is_legacy() { A } else { "demo://m/other/part" }),
+        ] {
+            let update = format!(r#"{{"uri":"{own}","partOf":"demo://a"}}"#);
+            play.director("m").tell(UPDATED, &update);
+            for told in [
+                shown(streams[0].message().await),
+                shown(streams[1].message().await),
+                shown(standing.message().await),
+                shown(stdio.next().await),
+            ] {
+                assert!(told.contains(&format!(r#""uri":"{exposed}""#)), "{wire:?}: {told}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn c127_c136_a_part_that_may_be_of_several_resources_is_an_update_of_each_on_each_wire() {
+    for wire in telling() {
+        let play = wire.play("", resources()).await;
+        let mut first = play.listen(r#"{"resourceSubscriptions":["demo://m/a"]}"#).await;
+        let (_session, mut standing) = session(&play, "demo://m/b").await;
+        let update = r#"{"uri":"demo://other/part","partOf":"demo://a"}"#;
+        play.director("m").tell(UPDATED, update);
+        let told = shown(first.message().await);
+        assert!(told.contains(r#""uri":"demo://m/a""#), "{wire:?}: {told}");
+        let told = shown(standing.message().await);
+        assert!(told.contains(r#""uri":"demo://m/b""#), "{wire:?}: {told}");
+        assert!(!told.contains("other"), "{wire:?}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn c077_a_process_outlives_its_clients() {
     let play = ModernProcess.play("", resources()).await;
     for _ in 0..3 {

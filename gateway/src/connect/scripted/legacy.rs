@@ -170,13 +170,16 @@ async fn a_listen_is_acknowledged_first_and_hears_its_resources_and_their_parts(
         assert_eq!(first.method, "notifications/subscriptions/acknowledged");
         let honoured = r#"{"notifications":{"resourceSubscriptions":["f:///a"]}}"#;
         assert_eq!(first.params.as_str(), honoured);
-        for uri in ["f:///b", "f:///a/b", "f:///ab", "f:///refused", "f:///a"] {
+        // Of what is no part by its URI it is not said which part it is.
+        for (uri, heard) in [
+            ("f:///a/b", json!({"uri": "f:///a/b", "x": 1})),
+            ("f:///refused", json!({"uri": "f:///a"})),
+            ("f:///a", json!({"uri": "f:///a", "x": 1})),
+        ] {
             child.tell("notifications/resources/updated", json!({"uri": uri, "x": 1})).await;
-        }
-        for uri in ["f:///a/b", "f:///a"] {
             let notice = notices.recv().await.unwrap();
             let params: Value = serde_json::from_str(&notice.params).unwrap();
-            assert_eq!(params, json!({"uri": uri, "x": 1}));
+            assert_eq!(params, heard);
         }
     };
     tokio::select! {
