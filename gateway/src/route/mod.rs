@@ -9,6 +9,7 @@ mod lookup;
 mod answer;
 mod tasks;
 mod part;
+mod part_tasks;
 mod listen;
 mod router;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::StreamExt;
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
 use protocol::{Raw, rewrite, task};
@@ -11,8 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::answer::exposes;
-use super::tasks::state;
+use super::part_tasks::{LastTold, Now, shown_state, states};
 use super::view::{Snapshot, View};
 use crate::call::{Backchannel, Call, Fault, Kind, Notice, Serve};
 
@@ -21,8 +21,6 @@ const ACK_WAIT: Duration = Duration::from_secs(10);
 /// The first and the longest pause before a child's part is opened again after it was lost.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(500);
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// How often a part about tasks is opened again without success: they may be over.
-const REOPEN_TASKS_MAX: usize = 5;
 
 /// What is told on a listen: method and params.
 pub(super) type News = (&'static str, Raw);
@@ -33,6 +31,7 @@ pub(super) struct Part {
     topics: Topics,
 }
 
+#[derive(Clone)]
 enum Topics {
     /// Resources, by exposed and own URI.
     Uris(Vec<(String, String)>),
@@ -153,6 +152,8 @@ pub(super) struct Opened {
     call: Call,
     place: usize,
     honoured: Topics,
+    /// What was told last of tasks.
+    last_told: LastTold,
     notices: mpsc::Receiver<Notice>,
     serving: AbortOnDropHandle<Option<Fault>>,
 }
@@ -188,33 +189,34 @@ pub(super) async fn open(
     }
     let honoured = part.topics.confirmed(&first.params).ok_or(None)?;
     let place = part.place;
-    Ok(Opened { current, snapshot, call, place, honoured, notices, serving })
+    let last_told = LastTold::default();
+    Ok(Opened { current, snapshot, call, place, honoured, last_told, notices, serving })
 }
 
 impl Opened {
-    /// Passes news on until the client leaves. A part that is lost is opened again, with growing
-    /// pauses; since updates in between are lost, each URI then counts as updated.
+    /// Passes news on until the client leaves, or all the tasks that it is about are over. A part
+    /// that is lost is opened again, with growing pauses; since updates in between are lost, each
+    /// URI then counts as updated, and each task is asked how it is (check 132).
     pub(super) async fn keep(mut self, news: mpsc::Sender<News>) {
         let mut pause = REOPEN_PAUSE_MIN;
         loop {
             while let Some(told) = self.notices.recv().await {
                 let Some(told) = self.told(&told) else { continue };
                 pause = REOPEN_PAUSE_MIN;
-                if news.send(told).await.is_err() {
+                if news.send(told).await.is_err() || self.is_over() {
                     return;
                 }
             }
             self.serving.abort();
-            let Some(again) = self.opened_again(&mut pause).await else { return };
-            self = again;
-            let Topics::Uris(pairs) = &self.honoured else { continue };
-            for (shown, _) in pairs {
-                let update = ObjectWriter::new().string("uri", shown).finish();
-                if news.send((notice::RESOURCE_UPDATED, update)).await.is_err() {
-                    return;
-                }
+            if !self.opened_again(&mut pause, &news).await {
+                return;
             }
         }
+    }
+
+    /// Whether there is nothing left to tell of.
+    fn is_over(&self) -> bool {
+        self.honoured.pairs().is_empty()
     }
 
     /// The same part, opened once more at the mount that has the name now.
@@ -226,28 +228,75 @@ impl Opened {
         open(Arc::clone(&self.current), now, self.call.clone(), part).await.ok()
     }
 
-    async fn opened_again(&self, pause: &mut Duration) -> Option<Self> {
-        let mut tried = 0;
+    /// Opens the part again and makes good for what it missed; `false` when nobody listens, or
+    /// there is nothing left to tell of.
+    async fn opened_again(&mut self, pause: &mut Duration, news: &mpsc::Sender<News>) -> bool {
         loop {
             sleep(*pause).await;
             *pause = (*pause * 2).min(REOPEN_PAUSE_MAX);
-            let pairs = self.honoured.pairs().to_vec();
-            let topics = match self.honoured {
-                Topics::Uris(_) => Topics::Uris(pairs),
-                Topics::Tasks(_) if tried == REOPEN_TASKS_MAX => return None,
-                Topics::Tasks(_) => Topics::Tasks(pairs),
+            let again = self.again(self.honoured.clone()).await;
+            let opened = again.is_some();
+            if let Some(mut again) = again {
+                if let Topics::Tasks(_) = self.honoured {
+                    // One that the child does not confirm may be over: it is asked below.
+                    again.honoured = self.honoured.clone();
+                    again.last_told = std::mem::take(&mut self.last_told);
+                }
+                *self = again;
+            }
+            let heard = match &self.honoured {
+                Topics::Uris(pairs) if opened => updates(pairs, news).await,
+                Topics::Uris(_) => true,
+                Topics::Tasks(_) => self.tasks_now(news).await,
             };
-            tried += 1;
-            let again = self.again(topics).await;
-            if again.is_some() {
-                return again;
+            if opened || !heard || self.is_over() {
+                return heard && !self.is_over();
             }
         }
     }
 
+    /// Tells how the tasks are now; `false` when nobody listens.
+    async fn tasks_now(&mut self, news: &mpsc::Sender<News>) -> bool {
+        let name = self.snapshot.mounts.get(self.place).map(|mount| Arc::clone(&mount.name));
+        let snapshot = self.current.load_full();
+        let place = snapshot.mounts.iter().position(|mount| Some(&mount.name) == name.as_ref());
+        let pairs = self.honoured.pairs().to_vec();
+        let mut states = std::pin::pin!(states(&snapshot, place, &self.call, pairs));
+        while let Some((within, now)) = states.next().await {
+            match now {
+                Now::Is(state) => {
+                    if self.last_told.is_new(&within, &state) {
+                        self.forget_if_over(&within, &state);
+                        if news.send((notice::TASKS, state)).await.is_err() {
+                            return false;
+                        }
+                    }
+                }
+                Now::Gone => self.forget(&within),
+                Now::Unknown => {}
+            }
+        }
+        true
+    }
+
+    /// Takes note of how a task is: nothing comes after its end.
+    fn forget_if_over(&mut self, within: &str, state: &Raw) {
+        if task::check_state(state).is_ok_and(task::Status::is_over) {
+            self.forget(within);
+        }
+    }
+
+    fn forget(&mut self, within: &str) {
+        self.last_told.forget(within);
+        if let Topics::Tasks(pairs) = &mut self.honoured {
+            pairs.retain(|(known, _)| known != within);
+        }
+    }
+
     /// What a child told, in the names that the client has; `None` for what it did not ask for.
-    fn told(&self, told: &Notice) -> Option<News> {
-        let view = self.snapshot.view(&self.call.endpoint);
+    fn told(&mut self, told: &Notice) -> Option<News> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let view = snapshot.view(&self.call.endpoint)?;
         let pairs = self.honoured.pairs();
         match (told.method.as_str(), &self.honoured) {
             (notice::RESOURCE_UPDATED, Topics::Uris(_)) => {
@@ -255,20 +304,31 @@ impl Opened {
                     let pair = pairs.iter().find(|(_, honoured)| honoured == own);
                     pair.map(|(shown, _)| shown.clone())
                 };
-                let shown = |own: &str| {
-                    named(own).or_else(|| self.snapshot.exposed(view?, self.place, own))
-                };
+                let shown =
+                    |own: &str| named(own).or_else(|| snapshot.exposed(view, self.place, own));
                 Some((notice::RESOURCE_UPDATED, rewrite::uri_member(&told.params, &shown)))
             }
             (notice::TASKS, Topics::Tasks(_)) => {
                 let id = task::id(&Members::read(&told.params).ok()?)?;
-                let (within, _) = pairs.iter().find(|(_, own)| childs_own(own) == id)?;
-                let mounted = self.snapshot.mounts.get(self.place)?;
-                let exposed = exposes(view?, mounted).then_some(mounted);
-                let told = state(&told.params, exposed);
-                Some((notice::TASKS, task::with_id(&told, within).ok()?))
+                let (within, _) = pairs.iter().find(|(_, own)| childs_own(own) == id)?.clone();
+                let told =
+                    shown_state(view, snapshot.mounts.get(self.place)?, &told.params, &within)?;
+                self.last_told.is_new(&within, &told);
+                self.forget_if_over(&within, &told);
+                Some((notice::TASKS, told))
             }
             _ => None,
         }
     }
+}
+
+/// Tells that each of these counts as updated; `false` when nobody listens.
+async fn updates(pairs: &[(String, String)], news: &mpsc::Sender<News>) -> bool {
+    for (shown, _) in pairs {
+        let update = ObjectWriter::new().string("uri", shown).finish();
+        if news.send((notice::RESOURCE_UPDATED, update)).await.is_err() {
+            return false;
+        }
+    }
+    true
 }

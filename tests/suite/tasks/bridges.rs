@@ -3,7 +3,7 @@
 use harness::client::{ALL_ABILITIES, Able};
 use harness::scripted::{Script, Step, What, at, elements, member, string};
 
-use super::{CREATED, KNOWS, OFFERS, ask, code, id_in, knowing, sent, slow, state};
+use super::{CREATED, KNOWS, OFFERS, ask, code, id_in, knowing, listen, sent, slow, state};
 use crate::questions::{Child, LEGACY, MODERN, willing};
 
 const EXPERIMENT: &str =
@@ -315,11 +315,7 @@ async fn c126_news_of_tasks_are_told_for_a_child_that_cannot_tell_them() {
         let play = child.play("", experiment(&states, &[])).await;
         let mut client = Able::modern_http(&play.running, KNOWS);
         let id = id_in(&ask(&mut client, "tools/call", r#"{"name":"m_slow"}"#).await);
-        let filter = format!(r#"{{"notifications":{{"taskIds":["{id}"]}}}}"#);
-        let listen = knowing("subscriptions/listen", &filter);
-        let mut stream = play.running.http().send(&listen).await;
-        let first = stream.message().await.unwrap_or_default();
-        assert!(first.contains(&format!(r#""taskIds":["{id}"]"#)), "{child:?}: {first}");
+        let mut stream = listen(&play, &id).await;
         let told = stream.message().await.unwrap_or_default();
         assert!(told.contains("notifications/tasks"), "{child:?}: {told}");
         assert!(told.contains(r#""status":"cancelled""#), "{child:?}: {told}");
@@ -341,5 +337,52 @@ async fn c185_a_child_that_offers_the_extension_in_a_handshake_has_no_tasks() {
         assert!(answer.contains("t {}"), "{child:?}: {answer}");
         let handshake = play.director("m").requests("initialize").await.pop().unwrap();
         assert!(!handshake.params.contains("tasks"), "{child:?}: {}", handshake.params);
+    }
+}
+
+#[tokio::test]
+async fn c132_a_task_that_ends_while_its_child_cannot_be_asked_is_told_of_when_it_can() {
+    let result = [answer(r#"{"content":[{"type":"text","text":"done"}]}"#)];
+    let dies = [Step::Wait("asked".to_owned()), Step::Exit(1)];
+    for child in LEGACY {
+        let script = experiment(&[], &result).on_each("tasks/get", &[&[status("working")], &dies]);
+        let play = child.play("", script).await;
+        let mut client = Able::modern_http(&play.running, KNOWS);
+        let id = id_in(&ask(&mut client, "tools/call", r#"{"name":"m_slow"}"#).await);
+        let mut stream = listen(&play, &id).await;
+        play.director("m").saw_times(2, What::Request, "tasks/get").await;
+        play.director("m").script(experiment(&[status("completed")], &result));
+        play.director("m").open("asked");
+        let told = stream.message().await.unwrap_or_default();
+        assert!(told.contains("notifications/tasks") && told.contains(&id), "{child:?}: {told}");
+        assert!(told.contains(r#""status":"completed""#), "{child:?}: {told}");
+        assert!(told.contains(r#""text":"done""#), "{child:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn c183_a_task_that_is_over_is_told_to_who_listens_then_and_its_result_fetched_once() {
+    let result = [answer(r#"{"content":[{"type":"text","text":"done"}]}"#)];
+    for child in LEGACY {
+        let play = child.play("", experiment(&[status("completed")], &result)).await;
+        let mut client = Able::modern_http(&play.running, KNOWS);
+        let id = id_in(&ask(&mut client, "tools/call", r#"{"name":"m_slow"}"#).await);
+        let mut stream = listen(&play, &id).await;
+        let told = stream.message().await.unwrap_or_default();
+        assert!(told.contains(r#""status":"completed""#), "{child:?}: {told}");
+        for _ in 0..3 {
+            let done = ask(&mut client, "tasks/get", &get(&id)).await;
+            let text = at(&done, &["result", "result", "content"]).unwrap_or_default();
+            assert!(text.contains("done"), "{child:?}: {done}");
+        }
+        assert_eq!(play.director("m").count(What::Request, "tasks/result").await, 1, "{child:?}");
+        // What the child no longer knows is not answered from what was kept.
+        let gone = Step::Error(-32602, "no such task".to_owned(), None);
+        play.director("m").script(experiment(&[gone], &result));
+        let unknown = ask(&mut client, "tasks/get", &get(&id)).await;
+        assert_eq!(code(&unknown), "-32602", "{child:?}: {unknown}");
+        play.director("m").script(experiment(&[status("completed")], &result));
+        ask(&mut client, "tasks/get", &get(&id)).await;
+        assert_eq!(play.director("m").count(What::Request, "tasks/result").await, 2, "{child:?}");
     }
 }

@@ -1,11 +1,11 @@
 //! Modern children that answer by tasks, and clients that know them: ids, routes, states, news.
 
 use harness::client::{Able, Stdio, modern};
-use harness::scripted::{Cast, Play, Script, Step, What, at, member, string};
+use harness::scripted::{Cast, Play, Plug, Script, Step, What, at, member, string};
 use protocol::Grant;
 use protocol::meta::CLIENT_CAPABILITIES;
 
-use super::{CREATED, KNOWS, OFFERS, ask, begin, code, id_in, knowing, sent, slow, state};
+use super::{CREATED, KNOWS, OFFERS, ask, begin, code, id_in, knowing, listen, sent, slow, state};
 use crate::questions::{Child, MODERN};
 
 const ASKS: &str = r#","inputRequests":{"name":{"method":"elicitation/create","params":{"mode":"form","message":"who?","requestedSchema":{"type":"object"}}}}"#;
@@ -344,5 +344,33 @@ async fn c126_c127_c128_news_of_a_task_come_to_who_asks_for_them_under_the_id_th
         assert_eq!(string(&params, "taskId"), Some(id), "{child:?}: {told}");
         assert!(told.contains(r#""uri":"x://m/r""#), "{child:?}: {told}");
         assert!(told.contains(r#"subscriptionId":"mine""#), "{child:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn c132_a_task_that_ends_while_its_listen_is_lost_is_told_of_when_it_is_open_again() {
+    let keys = "health = { probe_every = \"20ms\", pause = \"10ms\", pause_max = \"50ms\", \
+                dials_per_hour = 100000 }\n";
+    for child in [Child::ModernProcess, Child::ModernHttp] {
+        let play = child.play(keys, slow(&[state("working", "")])).await;
+        let mut client = Able::modern_http(&play.running, KNOWS);
+        let id = begin(&mut client).await;
+        let mut stream = listen(&play, &id).await;
+        // It ends without a word.
+        let director = play.director("m");
+        director.script(slow(&[state("completed", DONE)]));
+        match child {
+            Child::ModernHttp => {
+                director.plug(Plug::Out);
+                director.plug(Plug::In);
+            }
+            _ => director.exit(1),
+        }
+        let told = stream.message().await.unwrap_or_default();
+        assert!(told.contains("notifications/tasks") && told.contains(&id), "{child:?}: {told}");
+        let params = member(&told, "params").unwrap();
+        assert_eq!(string(&params, "status").as_deref(), Some("completed"), "{child:?}: {told}");
+        assert_eq!(member(&params, "resultType"), None, "{child:?}: {told}");
+        assert!(told.contains(r#""uri":"x://m/r""#), "{child:?}: {told}");
     }
 }

@@ -3,7 +3,7 @@
 mod handles;
 mod bridges;
 
-use harness::client::{Able, Ask, modern};
+use harness::client::{Able, Answer, Ask, modern};
 use harness::scripted::{Play, Script, Step, at};
 use protocol::meta::CLIENT_CAPABILITIES;
 
@@ -54,6 +54,15 @@ async fn begin(client: &mut Able) -> String {
 /// A modern request by a client that knows tasks.
 fn knowing(method: &str, params: &str) -> Ask {
     modern(method, params).meta(CLIENT_CAPABILITIES, KNOWS)
+}
+
+/// A listen of a client to news of this task; its acknowledgement is taken.
+async fn listen(play: &Play, id: &str) -> Answer {
+    let filter = format!(r#"{{"notifications":{{"taskIds":["{id}"]}}}}"#);
+    let mut stream = play.running.http().send(&knowing("subscriptions/listen", &filter)).await;
+    let first = stream.message().await.unwrap_or_default();
+    assert!(first.contains(&format!(r#""taskIds":["{id}"]"#)), "{first}");
+    stream
 }
 
 /// Status and last message of the answer.

@@ -9,6 +9,7 @@ use protocol::task::{self, Status};
 use protocol::{Method, Raw, error};
 
 use super::dialogue::Dialogues;
+use super::outcomes::{Outcome, Outcomes};
 use super::support::Support;
 use crate::call::{Call, Caller, Fault, Kind, Link, Reply, ReplyKind};
 use crate::connect::dialect::bad_answer;
@@ -21,6 +22,7 @@ pub(super) struct Experiment {
     mount: Arc<str>,
     pub(super) support: Arc<Support>,
     dialogues: Dialogues,
+    outcomes: Outcomes,
 }
 
 /// A call that asks for a task or does not, whatever its client wrote there.
@@ -91,7 +93,7 @@ pub(super) fn result_of(caller: &Arc<Caller>, id: &str) -> Call {
 
 impl Experiment {
     pub(super) fn new(mount: Arc<str>, support: Arc<Support>) -> Self {
-        Self { mount, support, dialogues: Dialogues::default() }
+        Self { mount, support, dialogues: Dialogues::default(), outcomes: Outcomes::default() }
     }
 
     /// Whether somebody is asked something.
@@ -163,14 +165,18 @@ impl Experiment {
         caller: &Arc<Caller>,
         id: &str,
     ) -> Result<Raw, Fault> {
-        let task = link.serve(about(Method::TasksGet, caller, id)).await?.result;
+        let asked = link.serve(about(Method::TasksGet, caller, id)).await;
+        if let Err(Fault { kind: Kind::Child(_), .. }) = &asked {
+            self.outcomes.forget(id);
+        }
+        let task = asked?.result;
         let bad =
             |fault: protocol::NotJson| bad_answer(&self.mount, &format!("how a task is: {fault}"));
         let status = Status::of(&Members::read(&task).map_err(bad)?).map_err(bad)?;
         let told = match status {
             Status::Working | Status::Cancelled => flat(&task, &[]),
             Status::Completed | Status::Failed => {
-                let (status, key, value) = self.outcome(link, caller, id).await?;
+                let (status, key, value) = self.outcome(link, caller, id, status).await?;
                 flat(&task, &[("status", status), (key, &value)])
             }
             Status::InputRequired => match self.dialogues.asked(link, caller, id).await? {
@@ -183,27 +189,36 @@ impl Experiment {
     }
 
     /// What has become of a task that is over: how the extension calls that, and what belongs to
-    /// it. A result is a result, be it of a tool that failed (digest 2.6).
+    /// it. A result is a result, be it of a tool that failed (digest 2.6). It is asked for once;
+    /// an error of a task that did not fail is not kept, since it may be one of the asking.
     async fn outcome(
         &self,
         link: &Arc<dyn Link>,
         caller: &Arc<Caller>,
         id: &str,
-    ) -> Result<(&'static str, &'static str, Raw), Fault> {
+        status: Status,
+    ) -> Result<Outcome, Fault> {
+        if let Some(outcome) = self.outcomes.get(id) {
+            return Ok(outcome);
+        }
         let outcome = match self.dialogues.outcome(id).await {
             Some(outcome) => outcome,
             None => link.serve(result_of(caller, id)).await,
         };
-        match outcome {
+        let (outcome, lasts) = match outcome {
             Ok(reply) if reply.kind == ReplyKind::Complete => {
-                Ok(("\"completed\"", "result", unrelated(&reply.result)))
+                (("\"completed\"", "result", unrelated(&reply.result)), true)
             }
-            Ok(_) => Err(bad_answer(&self.mount, "a task that is over still asks")),
+            Ok(_) => return Err(bad_answer(&self.mount, "a task that is over still asks")),
             Err(Fault { kind: Kind::Child(refused), .. }) => {
-                Ok(("\"failed\"", "error", refused.to_raw()))
+                (("\"failed\"", "error", refused.to_raw()), status == Status::Failed)
             }
-            Err(fault) => Err(fault),
+            Err(fault) => return Err(fault),
+        };
+        if lasts {
+            self.outcomes.keep(id, &outcome);
         }
+        Ok(outcome)
     }
 }
 

@@ -8,6 +8,7 @@
 mod support;
 mod experiment;
 mod dialogue;
+mod outcomes;
 mod waiting;
 
 use std::sync::Arc;
@@ -196,7 +197,11 @@ impl Tasks {
         });
     }
 
-    /// News of the tasks of a child that has no way to tell them: it is asked now and then.
+    /// News of the tasks of a child that has no way to tell them: it is asked now and then. What
+    /// is over is told once, also when it was so before.
+    ///
+    /// # Errors
+    /// Why a task could not be asked about: who listens asks anew.
     async fn news(&self, call: Call) -> Result<Reply, Fault> {
         let ids = task::listened(&call.params).ok().flatten().unwrap_or_default();
         let mut told: Vec<(String, Raw)> = Vec::new();
@@ -208,16 +213,22 @@ impl Tasks {
         }
         let known: Vec<String> = told.iter().map(|(id, _)| id.clone()).collect();
         call.back.tell_waiting(notice::ACKNOWLEDGED, task::listen_to(&known)).await;
-        while !told.is_empty() {
+        let over = |state: &Raw| task::check_state(state).is_ok_and(task::Status::is_over);
+        let (ended, mut told): (Vec<_>, Vec<_>) = told.into_iter().partition(|one| over(&one.1));
+        let mut hearing = ended.into_iter().all(|(_, state)| call.back.tell(notice::TASKS, state));
+        while hearing && !told.is_empty() {
             let pause = told.iter().map(|(_, state)| waiting::pace(state)).min();
             tokio::time::sleep(pause.unwrap_or_default()).await;
             let mut on = Vec::new();
             for (id, before) in told {
-                let Ok(now) = self.state(&call.caller, &id).await else { continue };
-                if now != before && !call.back.tell(notice::TASKS, now.clone()) {
-                    return Ok(Reply::complete(Raw::default()));
-                }
-                if !task::check_state(&now).is_ok_and(task::Status::is_over) {
+                let now = match self.state(&call.caller, &id).await {
+                    Ok(now) => now,
+                    // It does not know it any more.
+                    Err(Fault { kind: Kind::Child(_), .. }) => continue,
+                    Err(fault) => return Err(fault),
+                };
+                hearing &= now == before || call.back.tell(notice::TASKS, now.clone());
+                if !over(&now) {
                     on.push((id, now));
                 }
             }
