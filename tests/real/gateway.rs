@@ -17,6 +17,8 @@ pub(crate) enum Source {
     /// A command, pinned to an era.
     Pinned(Program, &'static str),
     Url(String),
+    /// A URL, pinned to an era.
+    PinnedUrl(String, &'static str),
     InProcess(&'static str),
     /// Compiled in, with options.
     WithOptions(&'static str, Value),
@@ -148,6 +150,9 @@ fn children(fixture: &Fixture, mounts: &[(&str, Source)]) -> String {
                 format!("in_process = {}\noptions = {{ {} }}\n", json!(name), options.join(", "))
             }
             Source::Url(url) => format!("url = {}\n", json!(url)),
+            Source::PinnedUrl(url, era) => {
+                format!("url = {}\nera = {}\n", json!(url), json!(era))
+            }
             Source::Command(program) => command(program, fixture),
             Source::Pinned(program, era) => {
                 format!("{}era = {}\n", command(program, fixture), json!(era))

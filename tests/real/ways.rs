@@ -1,4 +1,5 @@
-//! Official clients and servers over HTTP+SSE, WebSocket and a Unix socket, through the gateway.
+//! Official clients and servers over HTTP+SSE, WebSocket and a Unix socket, through the gateway, and
+//! servers that ask over these and Streamable HTTP.
 //!
 //! The same steps as over Streamable HTTP and stdio, and the same answers. The second generations
 //! of both SDKs have HTTP+SSE still; WebSocket was in the first ones alone.
@@ -64,14 +65,22 @@ async fn all_steps(client: Client, way: Way) {
 /// The servers that ask, each over a transport that its SDK has.
 async fn asking(fixture: &Fixture) -> Vec<(&'static str, Served)> {
     let py = |venv, name: &str| Program::new(python(venv, "python"), &[&script(name)]);
+    let ts = |name: &str| Program::new("node", &[&script(name)]);
+    let (py1, py2) = (py(Venv::Mcp1, "python/asking1.py"), py(Venv::Mcp2, "python/asking2.py"));
+    let (ts1, ts2) = (ts("js/asking1.mjs"), ts("js/asking2.mjs"));
     let programs = [
-        ("ts1-sse", Program::new("node", &[&script("js/asking1.mjs")]), "sse", "/sse"),
-        ("py1-sse", py(Venv::Mcp1, "python/asking1.py"), "sse", "/sse"),
-        ("py1-websocket", py(Venv::Mcp1, "python/asking1.py"), "websocket", "/ws"),
-        ("py2-sse", py(Venv::Mcp2, "python/asking2.py"), "sse", "/sse"),
+        ("ts1-sse", &ts1, "sse", "/sse"),
+        ("py1-sse", &py1, "sse", "/sse"),
+        ("py1-websocket", &py1, "websocket", "/ws"),
+        ("py2-sse", &py2, "sse", "/sse"),
+        ("ts1-http", &ts1, "http", "/mcp"),
+        ("ts2-http", &ts2, "http", "/mcp"),
+        ("py1-http", &py1, "http", "/mcp"),
+        ("py2-http", &py2, "http", "/mcp"),
     ];
     let mut all = Vec::new();
-    for (name, mut program, way, path) in programs {
+    for (name, program, way, path) in programs {
+        let mut program = program.clone();
         program.args.push(way.to_owned());
         let errors = fixture.path().join(format!("{name}.txt"));
         all.push((name, Served::start_at(&program, path, &errors).await));
@@ -79,19 +88,30 @@ async fn asking(fixture: &Fixture) -> Vec<(&'static str, Served)> {
     all
 }
 
+/// The mounts of those, one for each era that a server speaks over HTTP.
+fn mounts(served: &[(&'static str, Served)]) -> Vec<(&'static str, Source)> {
+    let mut mounts = Vec::new();
+    for (name, served) in served {
+        let url = served.url.clone();
+        match *name {
+            "py1-websocket" => mounts.push((*name, Source::Url(url.replacen("http", "ws", 1)))),
+            "ts2-http" => mounts.push((*name, Source::PinnedUrl(url, "modern"))),
+            "py2-http" => mounts.extend([
+                ("py2-http-legacy", Source::PinnedUrl(url.clone(), "legacy")),
+                ("py2-http-modern", Source::PinnedUrl(url, "modern")),
+            ]),
+            _ => mounts.push((*name, Source::Url(url))),
+        }
+    }
+    mounts
+}
+
 /// Every question of those servers, answered by a client over `way`, or Streamable HTTP.
 async fn all_questions(client: Client, era: Era, way: Option<Way>) {
     let fixture = Fixture::new();
     let served = asking(&fixture).await;
-    let names: Vec<&str> = served.iter().map(|(name, _)| *name).collect();
-    let mounts = served.iter().map(|(name, served)| {
-        let url = match name.ends_with("websocket") {
-            true => served.url.replacen("http", "ws", 1),
-            false => served.url.clone(),
-        };
-        (*name, Source::Url(url))
-    });
-    let mounts: Vec<(&str, Source)> = mounts.collect();
+    let mounts = mounts(&served);
+    let names: Vec<&str> = mounts.iter().map(|(name, _)| *name).collect();
     let gateway = Gateway::start_fronted(&fixture, FRONT, &mounts).await;
     let target = way.map_or_else(|| gateway.merged(), |way| over(way, &gateway));
     let plan = questions::plan(&names, &questions::answers());
@@ -124,5 +144,8 @@ ways! {
     py1_answers_over_sse: all_questions(Client::Py1, Era::Legacy, Some(Way::Sse));
     py1_answers_over_websocket: all_questions(Client::Py1, Era::Legacy, Some(Way::WebSocket));
     py2_answers_over_sse: all_questions(Client::Py2, Era::Legacy, Some(Way::Sse));
-    ts2_modern_answers_those_over_sse_and_websocket: all_questions(Client::Ts2, Era::Modern, None);
+    ts1_answers_those_of_every_transport: all_questions(Client::Ts1, Era::Legacy, None);
+    ts2_modern_answers_those_of_every_transport: all_questions(Client::Ts2, Era::Modern, None);
+    py2_modern_answers_those_of_every_transport: all_questions(Client::Py2, Era::Modern, None);
+    rmcp_modern_answers_those_of_every_transport: all_questions(Client::Rmcp, Era::Modern, None);
 }

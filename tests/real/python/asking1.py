@@ -1,6 +1,6 @@
 """A server of the first generation of the Python SDK (legacy era only), whose tools ask the client.
 
-`asking1.py stdio|sse|websocket`
+`asking1.py stdio|http|sse|websocket`
 """
 
 import socket
@@ -60,6 +60,8 @@ async def on_websocket(socket):
 
 if sys.argv[1:] == ["sse"]:
     serve(server.sse_app())
+elif sys.argv[1:] == ["http"]:
+    serve(server.streamable_http_app())
 elif sys.argv[1:] == ["websocket"]:
     serve(Starlette(routes=[WebSocketRoute("/ws", on_websocket)]))
 else:

@@ -1,6 +1,6 @@
 """A server of the second generation of the Python SDK, in the era that its client begins with, whose tools ask.
 
-A modern client is asked by a result and comes back; a legacy one in the middle of its call: `asking2.py stdio|sse`.
+A modern client is asked by a result and comes back; a legacy one in the middle of its call: `asking2.py stdio|http|sse`.
 """
 
 import socket
@@ -82,5 +82,7 @@ def serve(app):
 
 if sys.argv[1:] == ["sse"]:
     serve(server.sse_app())
+elif sys.argv[1:] == ["http"]:
+    serve(server.streamable_http_app())
 else:
     server.run("stdio")
