@@ -1,5 +1,5 @@
-//! Official clients and servers over HTTP+SSE, WebSocket and a Unix socket, through the gateway, and
-//! servers that ask over these and Streamable HTTP.
+//! Official clients and servers over HTTP+SSE, WebSocket and a Unix socket, through the gateway,
+//! and servers that ask over these and Streamable HTTP.
 //!
 //! The same steps as over Streamable HTTP and stdio, and the same answers. The second generations
 //! of both SDKs have HTTP+SSE still; WebSocket was in the first ones alone.

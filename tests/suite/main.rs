@@ -22,6 +22,7 @@ mod stdio;
 mod ways;
 mod resume;
 mod downgrade;
+mod batches;
 mod cancel_progress;
 mod figures;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use harness::scripted::{Play, Step, What, at, member};
 use harness::start::soon;
 use protocol::meta;
 
-use super::{FORM, LEGACY, ask, does, willing};
+use super::{FORM, LEGACY, MODERN, PAGE, ask, does, willing};
 
 /// A child that asks, and asks again while the first question waits for its answer.
 fn twice() -> [Step; 4] {
@@ -18,14 +18,22 @@ const CALL: &str = r#"{"name":"m_t","arguments":{}}"#;
 
 /// The answer to a modern call with these members, of a client that can be asked this.
 async fn sent(play: &Play, members: &str, able: &str) -> String {
+    all_of(play, members, able, "").await.pop().unwrap_or_default()
+}
+
+/// All that comes of such a call, whose progress has this token.
+async fn all_of(play: &Play, members: &str, able: &str, token: &str) -> Vec<String> {
     let params = format!(r#"{{"name":"m_t","arguments":{{}}{members}}}"#);
-    let call = modern("tools/call", &params).meta(meta::CLIENT_CAPABILITIES, able);
-    let mut answer = play.running.http().send(&call).await;
-    let mut last = String::new();
-    while let Some(message) = answer.message().await {
-        last = message.replace("{gateway}", "{}");
+    let mut call = modern("tools/call", &params).meta(meta::CLIENT_CAPABILITIES, able);
+    if !token.is_empty() {
+        call = call.meta(meta::PROGRESS_TOKEN, &protocol::json::quoted(token));
     }
-    last
+    let mut answer = play.running.http().send(&call).await;
+    let mut all = Vec::new();
+    while let Some(message) = answer.message().await {
+        all.push(message.replace("{gateway}", "{}"));
+    }
+    all
 }
 
 /// The members of a call that comes back for `answer` with these answers.
@@ -148,5 +156,65 @@ async fn c112_what_was_asked_meanwhile_is_refused_for_a_client_that_comes_back_w
             end
         };
         assert!(end.contains("file:///work"), "{child:?}: {end}");
+    }
+}
+
+#[tokio::test]
+async fn c143_progress_after_a_question_has_the_token_of_the_request_that_waits_now() {
+    let steps = [Step::Progress(1), ask("elicitation/create", FORM), Step::Progress(2), Step::Told];
+    for child in LEGACY {
+        let play = child.play("", does(&steps)).await;
+        let first = all_of(&play, "", ALL_ABILITIES, "first").await;
+        assert_eq!(first.len(), 2, "{child:?}: {first:?}");
+        assert!(first[0].contains(r#""progressToken":"first","progress":1"#), "{first:?}");
+        let answers = format!(r#"{{"q1":{}}}"#, willing("elicitation/create", ""));
+        let back = back(&first[1], &answers);
+        let second = all_of(&play, &back, ALL_ABILITIES, "second").await;
+        assert_eq!(second.len(), 2, "{child:?}: {second:?}");
+        assert!(second[0].contains(r#""progressToken":"second","progress":2"#), "{second:?}");
+    }
+}
+
+#[tokio::test]
+async fn c143_progress_of_a_call_that_is_sent_anew_rises_over_all_its_rounds() {
+    let steps = [
+        Step::Progress(5),
+        ask("elicitation/create", FORM),
+        Step::Progress(3),
+        Step::Progress(9),
+        Step::Told,
+    ];
+    for child in MODERN {
+        let play = child.play("", does(&steps)).await;
+        for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
+            if client.is_modern() {
+                continue;
+            }
+            let call = r#"{"name":"m_t","_meta":{"progressToken":"p"}}"#;
+            let talked = client.talk("tools/call", call, willing).await;
+            let which = format!("{child:?}, {}: {talked:?}", client.kind());
+            let told = talked.told.iter().filter_map(|told| at(told, &["params", "progress"]));
+            // The child begins anew at each round; what does not rise is left out.
+            let told: Vec<String> = told.collect();
+            let last = told.last().map(String::as_str);
+            assert_eq!((told.first().map(String::as_str), last), (Some("5"), Some("9")), "{which}");
+            let numbers: Vec<u32> = told.iter().map(|told| told.parse().unwrap()).collect();
+            assert!(numbers.is_sorted_by(|one, next| one < next), "{which}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c106_a_page_that_a_client_cannot_visit_is_refused_to_its_child() {
+    for child in LEGACY {
+        let play = child.play("", does(&[ask("elicitation/create", PAGE), Step::Told])).await;
+        let only_forms = r#"{"elicitation":{"form":{}},"sampling":{},"roots":{}}"#;
+        for mut client in Able::everywhere(&play.running, only_forms).await {
+            let times = play.director("m").count(What::Response, "").await;
+            let talked = client.talk("tools/call", CALL, willing).await;
+            assert!(talked.asked.is_empty(), "{child:?}, {}: {talked:?}", client.kind());
+            let told = play.director("m").saw_times(times + 1, What::Response, "").await;
+            assert!(told.params.contains("-32602"), "{child:?}, {}: {told:?}", client.kind());
+        }
     }
 }
