@@ -52,9 +52,12 @@ fn state(answer: &str) -> String {
 
 /// The call again, with this answer to its page.
 async fn again(gateway: &Running, state: &str, action: &str) -> String {
-    let input = format!(
-        r#","requestState":"{state}","inputResponses":{{"page1":{{"action":"{action}"}}}}}}"#
-    );
+    back(gateway, state, &format!(r#"{{"page1":{{"action":"{action}"}}}}"#)).await
+}
+
+/// The same with any answers.
+async fn back(gateway: &Running, state: &str, responses: &str) -> String {
+    let input = format!(r#","requestState":"{state}","inputResponses":{responses}}}"#);
     let params = PAGE.strip_suffix('}').unwrap_or(PAGE).to_owned() + &input;
     let ask = modern("tools/call", &params).meta(CAPABILITIES, PAGES);
     shown(gateway.http().send(&ask).await.message().await)
@@ -78,6 +81,40 @@ async fn c012_a_page_that_must_be_visited_first_is_a_question_to_a_modern_client
     assert_eq!(child.count("tools/call fail"), 2);
     let cannot = gateway.http().shown(&modern("tools/call", PAGE)).await;
     assert!(cannot.starts_with("400 ") && cannot.contains(r#""code":-32021"#), "{cannot}");
+}
+
+#[tokio::test]
+async fn c115_back_from_a_page_other_answers_are_ignored_and_malformed_ones_refused() {
+    let child = Echo::new();
+    let gateway = start_echo(&child).await;
+    let ask = modern("tools/call", PAGE).meta(CAPABILITIES, PAGES);
+    let asked = shown(gateway.http().send(&ask).await.message().await);
+    let state = state(&asked);
+    for malformed in [
+        r#"{"page1":{"action":"bogus"}}"#,
+        r#"{"page1":{}}"#,
+        r#"{"page1":7}"#,
+        r#"{"page1":{"action":"accept","content":[]}}"#,
+        "[]",
+    ] {
+        let answer = back(&gateway, &state, malformed).await;
+        assert!(answer.contains(r#""code":-32602"#), "{malformed}: {answer}");
+        assert!(answer.contains("params.inputResponses"), "{malformed}: {answer}");
+    }
+    assert_eq!(child.count("tools/call fail"), 1, "nothing was done");
+    for (round, good) in [
+        r#"{"page1":{"action":"accept"},"zzz":5}"#,
+        r#"{"page1":{"action":"accept"},"page2":{"action":"decline"},"other":{"action":"decline"}}"#,
+        // Who answers nothing is asked again.
+        r#"{"other":{"action":"accept"}}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = back(&gateway, &state, good).await;
+        assert!(answer.contains(r#""inputRequests":{"page1""#), "{good}: {answer}");
+        assert_eq!(child.count("tools/call fail"), 2 + round, "{good}");
+    }
 }
 
 #[tokio::test]

@@ -351,14 +351,17 @@ async fn c012_codes_of_one_era_are_not_sent_in_the_other() {
     let gateway = start_echo(&Echo::new()).await;
     let fail = |error: &str| format!(r#"{{"name":"e_fail","arguments":{{"error":{error}}}}}"#);
     let rows =
-        [-32002, -32042, -32022, -32050, -32602, -32603, -32601, -1, 42, -32001].map(|code| {
-            let error =
-                format!(r#"{{"code":{code},"message":"as the child says","data":{{"k":1}}}}"#);
-            (code.to_string(), modern("tools/call", &fail(&error)))
-        });
+        [-32002, -32042, -32020, -32021, -32022, -32050, -32602, -32603, -32601, -1, 42, -32001]
+            .map(|code| {
+                let error =
+                    format!(r#"{{"code":{code},"message":"as the child says","data":{{"k":1}}}}"#);
+                (code.to_string(), modern("tools/call", &fail(&error)))
+            });
     check_rows(&gateway.http(), &rows, expect![[r#"
         -32002: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"as the child says","data":{"k":1}}}
         -32042: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"as the child says","data":{"k":1}}}
+        -32020: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"as the child says","data":{"k":1}}}
+        -32021: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"as the child says","data":{"k":1}}}
         -32022: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"as the child says","data":{"k":1}}}
         -32050: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"as the child says","data":{"k":1}}}
         -32602: 200 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"as the child says","data":{"k":1}}}

@@ -2,8 +2,9 @@
 
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
 use protocol::meta::{self, Stamp};
-use protocol::question::may_ask;
-use protocol::{ErrorObject, Method, Raw, Version, error, extension, rewrite, task};
+use protocol::question::{InputRequired, may_ask};
+use protocol::task::{self, Status};
+use protocol::{ErrorObject, Method, NotJson, Raw, Version, error, extension, rewrite};
 
 use super::identity::IDENTITY;
 use crate::call::{Call, Fault, Kind, Reply, ReplyKind};
@@ -55,18 +56,26 @@ pub(super) fn legacy_params(call: &Call, token: u64) -> Result<Raw, Fault> {
 ///
 /// # Errors
 /// [`Kind::BadAnswer`] for a result that is no object, has an unknown type (check 5), asks for
-/// input where that is not allowed (check 110), or is a task that the client does not know how to
-/// take (check 185).
+/// input where that is not allowed (check 110) or not as the protocol says (check 111), or is a
+/// task that the client does not know how to take (check 185).
 pub(super) fn modern_reply(call: &Call, result: Raw, mount: &str) -> Result<Reply, Fault> {
     let bad = |text: &str| bad_answer(mount, text);
+    let asks = |result: &Raw| {
+        let told = |fault: NotJson| bad(&format!("it asked for input, but {}", fault.0));
+        InputRequired::read(result).map(drop).map_err(told)
+    };
     let reply = Reply::read(result).map_err(|fault| bad(&fault.0))?;
     let method = call.method.as_str();
     match (reply.kind, &call.method) {
         (ReplyKind::InputRequired, method) if !may_ask(method) => {
             Err(bad(&format!("it asked for input in answer to {}", method.as_str())))
         }
+        (ReplyKind::InputRequired, _) => asks(&reply.result).map(|()| reply),
         (ReplyKind::Task | ReplyKind::Complete, Method::TasksGet) => {
-            task::check_state(&reply.result).map_err(|fault| bad(&fault.0))?;
+            let status = task::check_state(&reply.result).map_err(|fault| bad(&fault.0))?;
+            if status == Status::InputRequired {
+                asks(&reply.result)?;
+            }
             // Examples of the extension say `task` here, and its text `complete` (check 183).
             let result = rewrite::set_string(&reply.result, "resultType", "complete");
             Ok(Reply::complete(result.map_err(|fault| bad(&fault.0))?))

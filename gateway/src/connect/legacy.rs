@@ -164,7 +164,7 @@ async fn send(wire: Arc<Wire>, id: u64, call: Call) -> Result<Reply, Fault> {
     let progress = call.wants_progress.then(|| call.back.clone());
     match wire.request(id, &call.method, &params, progress).await? {
         Ok(result) => legacy_reply(result, wire.mount()),
-        Err(error) => Err(child_error(&call, error)),
+        Err(error) => Err(child_error(&call, error.of_legacy())),
     }
 }
 

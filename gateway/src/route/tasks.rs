@@ -1,7 +1,8 @@
 //! Tasks: which mount has one, and what it is called there.
 
 use protocol::json::Members;
-use protocol::{Raw, extension, rewrite, task, uri};
+use protocol::question::Input;
+use protocol::{Method, Raw, extension, rewrite, task, uri};
 
 use super::answer::{exposes, read_params, string_member};
 use super::lookup::not_offered;
@@ -17,6 +18,7 @@ impl Snapshot {
         }
         check_declared(&call)?;
         let asked = string_member(&call.params, task::ID)?;
+        check_answers(&call)?;
         let (place, own) = self.task_place(&call.endpoint, &asked).ok_or_else(unknown)?;
         let mounted = self.mounts.get(place).ok_or_else(unknown)?;
         call.params = task::with_id(&call.params, own)
@@ -78,6 +80,21 @@ pub(super) fn check_declared(call: &Call) -> Result<(), Fault> {
             );
             Err(Fault::new(Kind::MissingCapability(extension::required(extension::TASKS)), text))
         }
+    }
+}
+
+/// Looks whether an update brings answers, which no child need be asked about.
+///
+/// # Errors
+/// [`Kind::Invalid`] when it does not.
+fn check_answers(call: &Call) -> Result<(), Fault> {
+    if call.method != Method::TasksUpdate {
+        return Ok(());
+    }
+    let input = Input::read(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
+    match input.answers {
+        true => Ok(()),
+        false => Err(Fault::invalid("params.inputResponses: expected an object, found nothing")),
     }
 }
 

@@ -17,9 +17,6 @@ pub(super) const IDENTITY: &str = concat!(
 /// The member of an error's `data` under which the gateway says more, as design says: owned.
 const DATA: &str = "gateway";
 
-/// The end of the codes that are kept for the protocol, which begin at that of a header mismatch.
-const PROTOCOL_CODE_MIN: i64 = -32099;
-
 /// A fault as an error object and the status of a modern answer (digest 1.7, design 7).
 pub(super) fn error_of(fault: &Fault) -> (u16, ErrorObject) {
     let text = || fault.text.clone();
@@ -27,7 +24,7 @@ pub(super) fn error_of(fault: &Fault) -> (u16, ErrorObject) {
     let under = |inside: ObjectWriter| ObjectWriter::new().raw(DATA, &inside.finish()).finish();
     let at = |code: &str, mount: &str| under(data(code).string("mount", mount));
     match &fault.kind {
-        Kind::Child(child) => (200, from_child(child)),
+        Kind::Child(child) => (200, child.clone().relayed()),
         Kind::Invalid { uri } => {
             let mut object = ObjectWriter::new();
             if let Some(uri) = uri {
@@ -87,31 +84,11 @@ fn internal(fault: &Fault, data: Raw) -> (u16, ErrorObject) {
     (200, ErrorObject::new(error::INTERNAL_ERROR, fault.text.clone()).with_data(data))
 }
 
-/// A child's error as it may be said in any era: codes that only one era knows are replaced
-/// (check 12), all else is the child's own.
-fn from_child(child: &ErrorObject) -> ErrorObject {
-    let mut error = child.clone();
-    if matches!(
-        error.code,
-        error::RESOURCE_NOT_FOUND_LEGACY | error::URL_ELICITATION_REQUIRED_LEGACY
-    ) {
-        error.code = error::INVALID_PARAMS;
-    }
-    // A child that refuses the gateway's version says nothing of the client's, and no other code
-    // of the protocol's own range has a meaning that a client could know.
-    if (PROTOCOL_CODE_MIN..=error::HEADER_MISMATCH).contains(&error.code)
-        && !matches!(error.code, error::HEADER_MISMATCH | error::MISSING_CLIENT_CAPABILITY)
-    {
-        error.code = error::INTERNAL_ERROR;
-    }
-    error
-}
-
 /// Status of an error that a modern child sent, so that it means the same one hop further.
 fn child_status(error: &ErrorObject) -> u16 {
     match error.code {
         error::METHOD_NOT_FOUND => 404,
-        error::HEADER_MISMATCH | error::MISSING_CLIENT_CAPABILITY => 400,
+        error::MISSING_CLIENT_CAPABILITY => 400,
         _ => 200,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::json::{self, Members};
-use protocol::question::{Abilities, Input, InputRequired, for_modern};
+use protocol::question::{Abilities, Input, InputRequired, STATE_BYTES_MAX, for_modern};
 use protocol::{Method, Raw};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ use crate::call::{Call, Endpoint, Fault, Kind, Reply, ReplyKind, unix_seconds};
 const PURPOSE: &str = "state";
 /// The longest sealed state that is given out or looked at, in bytes.
 const SEALED_BYTES_MAX: usize = 1 << 20;
+// Quotes and backslashes are escaped once more, and four letters stand for three bytes.
+const _: () = assert!(STATE_BYTES_MAX * 2 / 3 * 4 + 1024 < SEALED_BYTES_MAX);
 /// Levels of an argument that are put in order before it is compared; what is deeper is compared
 /// as it stands.
 const DEPTH_MAX: usize = 64;
@@ -79,8 +81,9 @@ impl<'a> States<'a> {
     /// What the client gets for a result that asks.
     ///
     /// # Errors
-    /// [`Kind::BadAnswer`] when the result asks nothing, or has a state that is too long;
-    /// [`Kind::MissingCapability`] when it asks what the client cannot answer (check 112).
+    /// [`Kind::Internal`] when the result asks nothing, or has a state that is too long, which is
+    /// looked at where it comes in; [`Kind::MissingCapability`] when it asks what the client cannot
+    /// answer (check 112).
     pub(super) fn close(&self, reply: &Reply, able: Abilities) -> Result<Reply, Fault> {
         self.closed(reply, able, false)
     }
@@ -101,7 +104,6 @@ impl<'a> States<'a> {
         }
         if let Some(state) = &asks.state {
             let until = unix_seconds().saturating_add(self.wait.as_secs().max(1));
-            let length = state.len();
             let (state, request) = (state.to_string(), self.request.clone());
             let sealed = Sealed { state, request, until, again };
             let text = serde_json::to_string(&sealed).unwrap_or_default();
@@ -109,11 +111,7 @@ impl<'a> States<'a> {
                 Fault::new(Kind::Internal, "the state of the request could not be sealed")
             })?;
             if sealed.len() > SEALED_BYTES_MAX {
-                let text = format!(
-                    "requestState: {length} bytes are more than fit into {SEALED_BYTES_MAX} when \
-                     sealed"
-                );
-                return Err(bad_answer(&text));
+                return Err(unfit("requestState: it is too long when it is sealed"));
             }
             asks.state = Some(Raw::of(&sealed));
         }
@@ -130,7 +128,7 @@ pub(super) fn unsealed(seal: &Seal, wait: Duration, mut call: Call) -> Result<Ca
     if let Some(state) = &input.state {
         let (state, again) = States::of(seal, wait, &call).opened(state)?;
         if again {
-            return visit::again(call, &input);
+            return visit::again(call, &state, &input);
         }
         input.state = Some(state);
         call.params = input.put(&call.params).map_err(|fault| Fault::invalid(fault.0))?;
@@ -141,9 +139,10 @@ pub(super) fn unsealed(seal: &Seal, wait: Duration, mut call: Call) -> Result<Ca
 /// Reads a result that asks.
 ///
 /// # Errors
-/// [`Kind::BadAnswer`] when it does not (check 111).
+/// [`Kind::Internal`] when it does not: whose answer is none is told where it comes in, with its
+/// name (check 111).
 pub(super) fn read(reply: &Reply) -> Result<InputRequired, Fault> {
-    InputRequired::read(&reply.result).map_err(|fault| bad_answer(&fault.0))
+    InputRequired::read(&reply.result).map_err(|fault| unfit(&fault.0))
 }
 
 /// Looks whether the client can answer all that is asked.
@@ -161,11 +160,8 @@ pub(super) fn check(asks: &InputRequired, able: Abilities) -> Result<(), Fault> 
     Err(Fault::new(Kind::MissingCapability(lacks), text))
 }
 
-fn bad_answer(text: &str) -> Fault {
-    Fault::new(
-        Kind::BadAnswer { mount: "".into() },
-        format!("the server asked for input, and not as the protocol says: {text}"),
-    )
+fn unfit(text: &str) -> Fault {
+    Fault::new(Kind::Internal, format!("a question came through that is none: {text}"))
 }
 
 fn refused(why: &str) -> Fault {

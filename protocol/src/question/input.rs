@@ -6,6 +6,8 @@ use crate::{NotJson, Raw};
 
 /// Questions that one result may hold.
 pub const REQUESTS_MAX: usize = 64;
+/// The longest state that a result may have, in bytes: sealed and in a body it still fits.
+pub const STATE_BYTES_MAX: usize = 320 << 10;
 
 /// One question of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +38,16 @@ impl InputRequired {
         let members = Members::read(result)?;
         let state = match members.get("requestState") {
             None => None,
-            Some(text) if text.starts_with('"') => Some(result.slice(text)),
-            Some(text) => return Err(expected("requestState", "a string", text)),
+            Some(text) if !text.starts_with('"') => {
+                return Err(expected("requestState", "a string", text));
+            }
+            Some(text) if text.len() > STATE_BYTES_MAX => {
+                let came = text.len();
+                let text =
+                    format!("requestState: expected at most {STATE_BYTES_MAX} bytes, found {came}");
+                return Err(NotJson(text));
+            }
+            Some(text) => Some(result.slice(text)),
         };
         let mut requests = Vec::new();
         if let Some(text) = members.get("inputRequests") {
@@ -187,11 +197,13 @@ mod tests {
             read(r#"{"inputRequests":{}}"#),
             read(r#"{"requestState":1}"#),
             read(r#"{"inputRequests":{"k":{"method":"ping"}}}"#),
+            read(String::leak(format!(r#"{{"requestState":"{}"}}"#, "x".repeat(STATE_BYTES_MAX)))),
         ];
         expect![[r#"
             expected inputRequests or requestState, found neither
             requestState: expected a string, found a number
-            inputRequests["k"].method: expected elicitation/create, sampling/createMessage or roots/list, found `ping`"#]]
+            inputRequests["k"].method: expected elicitation/create, sampling/createMessage or roots/list, found `ping`
+            requestState: expected at most 327680 bytes, found 327682"#]]
         .assert_eq(&shown.join("\n"));
     }
 

@@ -6,7 +6,7 @@ mod input;
 mod words;
 
 pub use abilities::Abilities;
-pub use input::{Input, InputRequired, REQUESTS_MAX, Request};
+pub use input::{Input, InputRequired, REQUESTS_MAX, Request, STATE_BYTES_MAX};
 pub use words::{check_answer, for_child, for_legacy, for_modern};
 
 use crate::Method;

@@ -184,6 +184,28 @@ async fn c023_a_capability_that_a_child_misses_is_named_to_the_client() {
 }
 
 #[tokio::test]
+async fn c012_the_modern_codes_of_a_child_that_is_not_modern_mean_nothing_to_a_client() {
+    let needs = r#"{"requiredCapabilities":{"roots":{}}}"#;
+    for wire in ALL.into_iter().filter(|wire| wire.is_legacy()) {
+        for code in [-32020, -32021, -32022] {
+            let error = Step::Error(code, "its own".to_owned(), Some(needs.to_owned()));
+            let play = wire.play("", does(&[error])).await;
+            let mut answer = play.send("/mcp", "tools/call", r#"{"name":"m_t"}"#).await;
+            assert_eq!(answer.status, 200, "{wire:?} {code}");
+            let answer = answer.message().await.unwrap();
+            let error = at(&answer, &["error"]).unwrap();
+            let expected = format!(r#"{{"code":-32603,"message":"its own","data":{needs}}}"#);
+            assert_eq!(error, expected, "{wire:?} {code}");
+            let session = play.running.http().session("2025-11-25").await;
+            let shown = session.shown("tools/call", r#"{"name":"m_t"}"#).await;
+            assert!(shown.contains(&expected), "{wire:?} {code}: {shown}");
+            let director = play.director("m");
+            assert_eq!(director.count(What::Executed, "tools/call").await, 2, "{wire:?} {code}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn c095_c146_a_log_message_of_each_wire_reaches_the_client_that_wants_it_alone() {
     let log = r#"{"level":"debug","logger":"m","data":"a detail"}"#.to_owned();
     let steps = [Step::Notify("notifications/message".to_owned(), log), Step::Usual];

@@ -235,14 +235,18 @@ async fn answers_without_a_state_do_not_call_a_legacy_child_again() {
 async fn c111_c112_what_a_modern_child_may_not_ask_is_not_passed_on() {
     let results = [
         r#"{"resultType":"input_required"}"#,
+        r#"{"resultType":"input_required","inputRequests":{}}"#,
         r#"{"resultType":"input_required","inputRequests":{"k":{"method":"ping"}}}"#,
+        r#"{"resultType":"input_required","requestState":null}"#,
     ];
     for child in MODERN {
         for result in results {
             let play = child.play("", does(&[Step::Answer(result.to_owned())])).await;
             for mut client in Able::everywhere(&play.running, ALL_ABILITIES).await {
                 let talked = client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
-                assert!(talked.answer.contains("BAD_ANSWER"), "{child:?}: {talked:?}");
+                let which = format!("{child:?}: {talked:?}");
+                assert!(talked.answer.contains(r#""code":"BAD_ANSWER","mount":"m""#), "{which}");
+                assert!(talked.answer.contains("the server behind `m`"), "{which}");
             }
         }
     }

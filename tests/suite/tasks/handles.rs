@@ -232,6 +232,7 @@ async fn c183_a_state_that_is_none_is_not_passed_on() {
         (state("failed", r#","error":{"code":-32000,"message":"m"}"#), None),
         (state("finished", ""), Some("status")),
         (state("completed", ""), Some("result")),
+        (state("input_required", r#","inputRequests":{"k":{"method":"ping"}}"#), Some("ping")),
         (state("failed", DONE), Some("error")),
         (odd(r#"{"taskId":"own/1"}"#), Some("status")),
     ] {
@@ -246,7 +247,8 @@ async fn c183_a_state_that_is_none_is_not_passed_on() {
                 assert_eq!(kind.as_deref(), Some(r#""complete""#), "{answered:?}: {answer}");
             }
             Some(named) => {
-                assert!(answer.contains(r#""code":"BAD_ANSWER""#), "{answered:?}: {answer}");
+                let code = r#""code":"BAD_ANSWER","mount":"m""#;
+                assert!(answer.contains(code), "{answered:?}: {answer}");
                 assert!(answer.contains(named), "{answered:?}: {answer}");
             }
         }
@@ -262,6 +264,26 @@ async fn c112_a_task_asks_only_what_its_client_declared() {
     let answer = ask(&mut client, "tasks/get", &format!(r#"{{"taskId":"{id}"}}"#)).await;
     assert_eq!(code(&answer), "-32021", "{answer}");
     assert!(answer.contains(r#"{"elicitation":{"url":{}}}"#), "{answer}");
+}
+
+#[tokio::test]
+async fn c183_an_update_without_answers_is_refused_and_no_child_hears_of_it() {
+    for child in MODERN {
+        let play = child.play("", slow(&[state("working", "")])).await;
+        let mut client = Able::modern_http(&play.running, KNOWS);
+        let id = begin(&mut client).await;
+        for odd in ["", r#","inputResponses":null"#, r#","inputResponses":[]"#] {
+            let params = format!(r#"{{"taskId":"{id}"{odd}}}"#);
+            let answer = ask(&mut client, "tasks/update", &params).await;
+            assert_eq!(code(&answer), "-32602", "{child:?}, {odd}: {answer}");
+            assert!(answer.contains("inputResponses"), "{child:?}, {odd}: {answer}");
+        }
+        let director = play.director("m");
+        assert_eq!(director.count(What::Request, "tasks/update").await, 0, "{child:?}");
+        let none = format!(r#"{{"taskId":"{id}","inputResponses":{{}}}}"#);
+        let answer = ask(&mut client, "tasks/update", &none).await;
+        assert!(member(&answer, "result").is_some(), "{child:?}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::envelope::{self, Message};
 use protocol::json::{Members, ObjectWriter};
 use protocol::method::notice;
-use protocol::{Method, Raw, Version};
+use protocol::{ErrorObject, Method, Raw, Version};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, timeout};
 
@@ -131,17 +131,20 @@ impl Legacy {
         let mount = self.client.mount();
         match ended {
             Ok(Ended::Answered(Ok(result))) => Ok(result),
-            Ok(Ended::Answered(Err(error))) => Err(Missed::Fault(child_error(call, error))),
+            Ok(Ended::Answered(Err(error))) => {
+                Err(Missed::Fault(child_error(call, error.of_legacy())))
+            }
             Ok(Ended::Refused(refusal)) => Err(self.refused(call, session, refusal)),
             Ok(Ended::Left) => Err(Missed::Fault(bad_answer(mount, "it ended without a result"))),
             Err(broken) => Err(Missed::Fault(broken.fault(mount, &call.method))),
         }
     }
 
-    fn refused(&self, call: &Call, session: &Session, refusal: Refusal) -> Missed {
+    fn refused(&self, call: &Call, session: &Session, mut refusal: Refusal) -> Missed {
         if session.is_gone(&refusal) {
             return Missed::Gone;
         }
+        refusal.error = refusal.error.map(ErrorObject::of_legacy);
         Missed::Fault(refusal.fault(self.client.mount(), call))
     }
 

@@ -211,7 +211,7 @@ impl Experiment {
             }
             Ok(_) => return Err(bad_answer(&self.mount, "a task that is over still asks")),
             Err(Fault { kind: Kind::Child(refused), .. }) => {
-                (("\"failed\"", "error", refused.to_raw()), status == Status::Failed)
+                (("\"failed\"", "error", refused.relayed().to_raw()), status == Status::Failed)
             }
             Err(fault) => return Err(fault),
         };

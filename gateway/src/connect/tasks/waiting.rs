@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::json::{self, Members};
-use protocol::question::{Abilities, Input, InputRequired};
+use protocol::question::{Abilities, Input, InputRequired, STATE_BYTES_MAX};
 use protocol::task::{self, Status};
 use protocol::{ErrorObject, Raw, error};
 use tokio::time::sleep;
@@ -69,6 +69,11 @@ impl Tasks {
     }
 
     /// The client is back with answers.
+    ///
+    /// Its state is good more than once, unlike that of a parked call (check 114): nothing is
+    /// executed by it, an answer that the task has got already is left aside, and who uses it again
+    /// gets what has become of the task. Were it good once, a client whose answer was lost on the
+    /// way would have lost the result of a call that was carried out, with no id to ask for it.
     pub(super) async fn answered(
         self: &Arc<Self>,
         call: Call,
@@ -154,7 +159,11 @@ impl Tasks {
             return Err(Fault::new(Kind::MissingCapability(lacks), text));
         }
         let text = serde_json::to_string(waited).unwrap_or_default();
-        asks.state = Some(Raw::of(&format!("{}{text}", self.mark)));
+        let state = Raw::of(&format!("{}{text}", self.mark));
+        if state.len() > STATE_BYTES_MAX {
+            return Err(self.bad("its questions have keys that are too long to be remembered"));
+        }
+        asks.state = Some(state);
         Ok(Some(Reply::of(asks.to_raw(), ReplyKind::InputRequired)))
     }
 
