@@ -2,9 +2,9 @@
 
 use protocol::json::{Members, ObjectEdit, ObjectWriter};
 use protocol::meta::{self, Stamp};
-use protocol::question::{InputRequired, may_ask};
+use protocol::question::{InputRequired, STATE_BYTES_MAX, may_ask};
 use protocol::task::{self, Status};
-use protocol::{ErrorObject, Method, NotJson, Raw, Version, error, extension, rewrite};
+use protocol::{ErrorObject, Method, Raw, Version, error, extension, rewrite};
 
 use super::identity::IDENTITY;
 use crate::call::{Call, Fault, Kind, Reply, ReplyKind};
@@ -60,21 +60,17 @@ pub(super) fn legacy_params(call: &Call, token: u64) -> Result<Raw, Fault> {
 /// task that the client does not know how to take (check 185).
 pub(super) fn modern_reply(call: &Call, result: Raw, mount: &str) -> Result<Reply, Fault> {
     let bad = |text: &str| bad_answer(mount, text);
-    let asks = |result: &Raw| {
-        let told = |fault: NotJson| bad(&format!("it asked for input, but {}", fault.0));
-        InputRequired::read(result).map(drop).map_err(told)
-    };
     let reply = Reply::read(result).map_err(|fault| bad(&fault.0))?;
     let method = call.method.as_str();
     match (reply.kind, &call.method) {
         (ReplyKind::InputRequired, method) if !may_ask(method) => {
             Err(bad(&format!("it asked for input in answer to {}", method.as_str())))
         }
-        (ReplyKind::InputRequired, _) => asks(&reply.result).map(|()| reply),
+        (ReplyKind::InputRequired, _) => check_asks(&reply.result, mount).map(|()| reply),
         (ReplyKind::Task | ReplyKind::Complete, Method::TasksGet) => {
             let status = task::check_state(&reply.result).map_err(|fault| bad(&fault.0))?;
             if status == Status::InputRequired {
-                asks(&reply.result)?;
+                check_asks(&reply.result, mount)?;
             }
             // Examples of the extension say `task` here, and its text `complete` (check 183).
             let result = rewrite::set_string(&reply.result, "resultType", "complete");
@@ -90,6 +86,18 @@ pub(super) fn modern_reply(call: &Call, result: Raw, mount: &str) -> Result<Repl
             Err(bad(&format!("it answered {method} by a task, which this request does not take")))
         }
         _ => Ok(reply),
+    }
+}
+
+/// Looks at what a modern child asks for.
+fn check_asks(result: &Raw, mount: &str) -> Result<(), Fault> {
+    let bad = |text: &str| bad_answer(mount, &format!("it asked for input, but {text}"));
+    let asks = InputRequired::read(result).map_err(|fault| bad(&fault.0))?;
+    match asks.state.map(|state| state.len()) {
+        Some(came) if came > STATE_BYTES_MAX => Err(bad(&format!(
+            "requestState: expected at most {STATE_BYTES_MAX} bytes, found {came}"
+        ))),
+        _ => Ok(()),
     }
 }
 

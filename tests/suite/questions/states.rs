@@ -238,6 +238,7 @@ async fn c111_c112_what_a_modern_child_may_not_ask_is_not_passed_on() {
         r#"{"resultType":"input_required","inputRequests":{}}"#,
         r#"{"resultType":"input_required","inputRequests":{"k":{"method":"ping"}}}"#,
         r#"{"resultType":"input_required","requestState":null}"#,
+        &format!(r#"{{"resultType":"input_required","requestState":"{}"}}"#, "x".repeat(320 << 10)),
     ];
     for child in MODERN {
         for result in results {
