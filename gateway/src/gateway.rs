@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::json::{self, ObjectWriter};
+use protocol::question::Abilities;
 use protocol::{Grant, Raw};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
@@ -20,7 +21,7 @@ use crate::connect::{
 };
 use crate::control::{Admin, Kept, Maker, MountReport, Outcome, Publisher, Read, Reloader, report};
 use crate::listen::{self, Address, Bounds, Guard, Listener, Mcp, Sse};
-use crate::mount::{Mount, MountSettings, Share, SharedDial};
+use crate::mount::{Mount, MountSettings, SharedDial, Sharing};
 use crate::route::{Mounted, Naming, Router, Rules, Shape};
 use crate::session::{Arrival, Front, Seal, Settings};
 
@@ -440,7 +441,7 @@ fn dial(
             asking,
         })),
     };
-    Ok(shared(entry, TaskDial::around(name, dial)))
+    Ok(shared(entry, link, TaskDial::around(name, dial)))
 }
 
 /// How the child of a mount may ask the clients that call it.
@@ -456,14 +457,18 @@ fn asking(entry: &MountConfig, question_wait: Duration) -> Asking {
     asking.apart(apart).lasting(entry.timeout_max)
 }
 
-/// A connection for everybody, or one for each caller or session.
-fn shared(entry: &MountConfig, dial: Arc<dyn Dial>) -> Arc<dyn Dial> {
-    let share = match entry.sharing.share {
-        config::Share::All => Share::All,
-        config::Share::Caller => Share::Caller,
-        config::Share::Session => Share::Session,
+/// A connection for everybody, or one for each caller, session or kind of client.
+fn shared(entry: &MountConfig, link: &LinkConfig, dial: Arc<dyn Dial>) -> Arc<dyn Dial> {
+    let config = &entry.sharing;
+    let sharing = Sharing {
+        share: config.share,
+        // Over HTTP another session costs little; elsewhere it is another process or state.
+        only_one: !matches!(link, LinkConfig::Http { .. }),
+        answered: Abilities { roots: !config.roots.is_empty(), ..Abilities::default() },
+        links_max: config.links_max,
+        link_idle: config.link_idle,
     };
-    SharedDial::around(dial, share, entry.sharing.links_max, entry.sharing.link_idle)
+    SharedDial::around(dial, sharing)
 }
 
 fn http(

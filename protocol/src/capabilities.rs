@@ -1,8 +1,24 @@
-//! What servers offer: read of one child, merged of many, written for a client (digest 1.3, 2.7).
+//! What servers offer: read of one child, merged of many, written for a client; and what of a
+//! client's capabilities goes on to servers (digest 1.3, 2.7).
 
-use crate::extension::{TASKS, UI, UNDERSTOOD, declared};
-use crate::json::{Members, ObjectWriter};
+use crate::extension::{self, TASKS, UI, UNDERSTOOD, declared};
+use crate::json::{Members, ObjectEdit, ObjectWriter};
 use crate::{NotJson, Raw};
+
+/// The members of a client's capabilities that are passed on.
+const OF_CLIENTS: [&str; 4] = ["elicitation", "sampling", "roots", "extensions"];
+
+/// What of a client's `capabilities` the gateway can pass on: the questions that it relays, as they
+/// were declared, and the extensions that it understands.
+pub fn of_client(capabilities: &Raw) -> Raw {
+    let relayed = extension::relayed(capabilities, &UNDERSTOOD);
+    let Ok(members) = Members::read(&relayed) else { return relayed };
+    let mut edit = ObjectEdit::new(&members);
+    for (key, _) in members.iter().filter(|(key, _)| !OF_CLIENTS.contains(key)) {
+        edit.remove(key);
+    }
+    if edit.is_empty() { relayed.clone() } else { edit.finish_raw() }
+}
 
 /// The features of a server that the gateway routes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -150,6 +166,22 @@ fn takes_task_calls(members: &Members<'_>) -> Option<bool> {
 mod tests {
     use super::*;
     use expect_test::expect;
+
+    #[test]
+    fn c026_of_what_a_client_declares_only_that_goes_on_which_is_relayed() {
+        let of = |text| of_client(&Raw::from_static(text)).to_string();
+        expect![[r#"{"sampling":{"x":1.0},"roots":{"listChanged":true},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#]]
+            .assert_eq(&of(
+                r#"{"experimental":{"q":{}},"sampling":{"x":1.0},"tasks":{},"roots":{"listChanged":true},"extensions":{"a/b":{},"io.modelcontextprotocol/tasks":{}},"z":0}"#,
+            ));
+        for (said, relayed) in [
+            (r#"{"experimental":{"q":{}},"unknown":{}}"#, "{}"),
+            (r#"{ "elicitation" : {} }"#, r#"{ "elicitation" : {} }"#),
+            ("{}", "{}"),
+        ] {
+            assert_eq!(of(said), relayed);
+        }
+    }
 
     #[test]
     fn a_merge_has_what_either_has() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Raw;
+use protocol::question::Abilities;
 use tokio::sync::mpsc;
 
 use super::{About, Call, Fault, Future, Reply, Turn};
@@ -34,7 +35,20 @@ pub trait Dial: Send + Sync + 'static {
     /// # Errors
     /// [`super::Kind::Unreachable`] with what was tried and what came; `unauthorized` when the
     /// child asks for a credential.
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>>;
+    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+        self.dial_for(Abilities::ALL, events)
+    }
+
+    /// The same for clients that can be asked this, no more and no less: a child that is told once
+    /// for all calls is told so.
+    ///
+    /// # Errors
+    /// Those of [`Self::dial`].
+    fn dial_for(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>>;
 
     /// Waits until this child may be dialled, where dialling is dear and children take turns.
     /// Others wait until what comes back is dropped. Not part of the time that dialling may take.

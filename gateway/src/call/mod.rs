@@ -14,6 +14,7 @@ mod clock;
 use std::sync::Arc;
 
 use protocol::header::Mirrored;
+use protocol::question::Abilities;
 use protocol::{ErrorObject, Method, Raw};
 
 pub use aside::{Aside, Standing};
@@ -63,6 +64,9 @@ pub struct Call {
     /// Questions of the child that the client answered with an error, by their key: the modern era
     /// has no words for that in `inputResponses`.
     pub refused: Arc<[(String, ErrorObject)]>,
+    /// What the client could be asked when the call or the task began that this is about, where
+    /// that is known: it is on a connection that was made for this.
+    pub begun_with: Option<Abilities>,
     /// Whether a listen is of use only with all that it asks for: a fault of one part is its own.
     pub whole: bool,
     /// The way to the client outside of this call; none where there are no words for that.
@@ -85,6 +89,7 @@ impl Call {
             mirrored: Arc::default(),
             told: None,
             refused: Arc::default(),
+            begun_with: None,
             whole: false,
             aside: Aside::default(),
             back: Backchannel::none(),

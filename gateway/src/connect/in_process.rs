@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
+use protocol::question::Abilities;
 use protocol::{ChildRequest, InProcess, Method, Raw, Version};
 use tokio::sync::mpsc;
 
@@ -30,7 +31,11 @@ impl InProcessDial {
 }
 
 impl Dial for InProcessDial {
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+    fn dial_for(
+        &self,
+        _able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
         Box::pin(async {
             let about = self.line.discover().await?;
             let line = self.line.clone();

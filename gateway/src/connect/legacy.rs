@@ -11,7 +11,7 @@ use protocol::{ErrorObject, Method, Raw, Version, error};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::asking::{Asked, Asking, Channel, Delivery, OpenCalls, declared, may_ask};
+use super::asking::{Asked, Asking, Channel, Delivery, OpenCalls, may_ask};
 use super::audience::{asked_uris, taken};
 use super::dialect::{child_error, legacy_params, legacy_reply};
 use super::discover;
@@ -46,6 +46,7 @@ impl Legacy {
         events: mpsc::Sender<Event>,
         asking: Asking,
     ) -> Result<Self, Fault> {
+        let declared = asking.declared();
         let calls = OpenCalls::new(asking);
         let ear = Arc::new(Ear {
             wire: Arc::downgrade(&wire),
@@ -54,12 +55,12 @@ impl Legacy {
             subscriptions: Subscriptions::default(),
         });
         wire.heard_by(ear.clone());
-        let result = match initialize(&wire, offered).await? {
+        let result = match initialize(&wire, offered, &declared).await? {
             Ok(result) => Ok(result),
             Err(refused) => {
                 let other = discover::newest(&discover::supported(refused.data.as_ref()), false);
                 match other.filter(|other| *other != offered) {
-                    Some(other) => initialize(&wire, other).await?,
+                    Some(other) => initialize(&wire, other, &declared).await?,
                     None => Err(refused),
                 }
             }
@@ -168,9 +169,9 @@ async fn send(wire: Arc<Wire>, id: u64, call: Call) -> Result<Reply, Fault> {
     }
 }
 
-async fn initialize(wire: &Wire, offered: Version) -> Result<Answer, Fault> {
+async fn initialize(wire: &Wire, offered: Version, declared: &Raw) -> Result<Answer, Fault> {
     let params = ObjectWriter::new().string("protocolVersion", offered.as_str());
-    let params = params.raw("capabilities", &declared()).raw("clientInfo", IDENTITY).finish();
+    let params = params.raw("capabilities", declared).raw("clientInfo", IDENTITY).finish();
     let id = wire.fresh_id();
     let answer = wire.request(id, &Method::Initialize, &params, None);
     timeout(HANDSHAKE_WAIT, answer).await.unwrap_or_else(|_| {

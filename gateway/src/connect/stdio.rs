@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::question::Abilities;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::process::Process;
@@ -115,9 +116,13 @@ impl Carrier for Process {
 }
 
 impl Dial for StdioDial {
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
-        Box::pin(async {
-            let met = self.meeting.link(&self.way, events).await;
+    fn dial_for(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+        Box::pin(async move {
+            let met = self.meeting.link(&self.way, able, events).await;
             let link = met.map_err(|fault| self.explained(fault))?;
             Ok(Arc::new(link) as Arc<dyn Link>)
         })

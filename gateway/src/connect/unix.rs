@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::question::Abilities;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -88,9 +89,13 @@ impl Open for Way {
 }
 
 impl Dial for UnixDial {
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
-        Box::pin(async {
-            let link = self.meeting.link(&self.way, events).await?;
+    fn dial_for(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+        Box::pin(async move {
+            let link = self.meeting.link(&self.way, able, events).await?;
             Ok(Arc::new(link) as Arc<dyn Link>)
         })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use protocol::question::Abilities;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -134,9 +135,13 @@ impl Open for Way {
 }
 
 impl Dial for WebSocketDial {
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
-        Box::pin(async {
-            let link = self.meeting.link(&self.way, events).await?;
+    fn dial_for(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+        Box::pin(async move {
+            let link = self.meeting.link(&self.way, able, events).await?;
             Ok(Arc::new(link) as Arc<dyn Link>)
         })
     }

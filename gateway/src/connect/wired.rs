@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use protocol::question::Abilities;
 use tokio::sync::mpsc;
 
 use super::probe::{Peer, Plan, Unmet, meet};
@@ -56,15 +57,18 @@ impl Meeting {
         Self { era, probe_wait, asking, known_legacy: Mutex::new(false) }
     }
 
-    /// Opens a way and begins to speak on it, in the era that is pinned or found out.
+    /// Opens a way and begins to speak on it, in the era that is pinned or found out, for clients
+    /// that can be asked this.
     ///
     /// # Errors
     /// Those of `way`, and [`crate::call::Kind::Unreachable`] when nobody was met.
     pub(super) async fn link(
         &self,
         way: &dyn Open,
+        able: Abilities,
         events: mpsc::Sender<Event>,
     ) -> Result<WiredLink, Fault> {
+        let asking = self.asking.clone().declaring(able);
         let mut known = self.era == EraPin::Auto && self.is_known_legacy();
         let probe = Plan::Probe { wait: self.probe_wait };
         let mut plan = match self.era {
@@ -76,7 +80,7 @@ impl Meeting {
         // At most three ways: a handshake that was right the last time, a probe, and a handshake
         // after a probe that was deadly.
         loop {
-            match WiredLink::meet(way, plan, events.clone(), self.asking.clone()).await {
+            match WiredLink::meet(way, plan, events.clone(), asking.clone()).await {
                 Ok(link) => {
                     self.know_legacy(matches!(link.peer, Peer::Legacy(_)));
                     return Ok(link);

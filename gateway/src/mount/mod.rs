@@ -21,6 +21,7 @@ mod budget;
 mod repeat;
 mod attempt;
 mod serve;
+mod link_key;
 mod links;
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,8 @@ use choose::Pins;
 use replica::Replica;
 
 pub use gate::Position;
-pub use links::{Share, SharedDial};
+pub use link_key::Sharing;
+pub use links::SharedDial;
 pub use status::{State, Status};
 
 /// The policy of one mount.

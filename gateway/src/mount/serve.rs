@@ -39,7 +39,7 @@ impl Mount {
         loop {
             let Chosen { replica, link, using: _using } = chosen;
             let fault = match replica.attempt(link.as_ref(), call.clone(), end).await {
-                Ok(reply) => return Ok(task_place::created(reply, replica.place)),
+                Ok(reply) => return Ok(task_place::created(reply, replica.place, &call.caller)),
                 Err(fault) => fault,
             };
             let again = repeat::again(&fault, || {

@@ -1,20 +1,39 @@
-//! Tasks of a mount with several replicas: the id says which of them has it.
+//! Where the tasks of a mount are: the id says which replica has it, and for what clients the
+//! connection was made that it began on.
 
 use protocol::json::Members;
+use protocol::question::Abilities;
 use protocol::{Method, Raw, task};
 
-use crate::call::{Call, Reply, ReplyKind};
+use crate::call::{Call, Caller, Reply, ReplyKind};
+
+/// The place of a task: its replica, and what the client could be asked that it began for.
+type Place = (usize, Option<Abilities>);
 
 /// The replica that alone can serve `call`, because it has the task.
 pub(super) fn of(call: &Call) -> Option<usize> {
-    let place_in = |id: &str| task::unnest(id)?.0.parse().ok();
+    place(call).map(|(replica, _)| replica)
+}
+
+fn place(call: &Call) -> Option<Place> {
+    let place_in = |id: &str| read(task::unnest(id)?.0);
     if call.method.is_of_task() {
         let members = Members::read(&call.params).ok()?;
         return place_in(&task::id(&members)?);
     }
     match call.method {
+        // All that one listen names are at the same place.
         Method::Listen => place_in(task::listened(&call.params).ok()??.first()?),
         _ => None,
+    }
+}
+
+fn read(written: &str) -> Option<Place> {
+    match written.split_once('.') {
+        Some((replica, able)) => {
+            Some((replica.parse().ok()?, Abilities::of_number(able.parse().ok()?)))
+        }
+        None => Some((written.parse().ok()?, None)),
     }
 }
 
@@ -25,6 +44,9 @@ pub(super) fn own(mut call: Call) -> Call {
         _ if call.method.is_of_task() => own_id(&call.params),
         _ => None,
     };
+    if params.is_some() {
+        call.begun_with = place(&call).and_then(|(_, able)| able);
+    }
     call.params = params.unwrap_or(call.params);
     call
 }
@@ -41,11 +63,12 @@ fn own_listened(params: &Raw) -> Option<Raw> {
     task::with_listened(params, &own.collect::<Vec<_>>()).ok()
 }
 
-/// A new task under the place of the replica that has it.
-pub(super) fn created(reply: Reply, place: usize) -> Reply {
+/// A new task under the place of the replica that has it, and of the client that began it.
+pub(super) fn created(reply: Reply, replica: usize, caller: &Caller) -> Reply {
     let named = || {
         let members = Members::read(&reply.result).ok()?;
-        task::with_id(&reply.result, &task::nest(&place.to_string(), &task::id(&members)?)).ok()
+        let place = format!("{replica}.{}", Abilities::read(&caller.capabilities).number());
+        task::with_id(&reply.result, &task::nest(&place, &task::id(&members)?)).ok()
     };
     match reply.kind {
         ReplyKind::Task => Reply { result: named().unwrap_or(reply.result), ..reply },

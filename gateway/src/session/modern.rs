@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use protocol::capabilities::of_client;
 use protocol::header::decode;
 use protocol::json::{self, Members};
 use protocol::meta::Meta;
 use protocol::question::Abilities;
-use protocol::{Method, Raw, Version, envelope, extension};
+use protocol::{Method, Raw, Version, envelope};
 
 use super::answer;
 use super::exchange::{Exchange, NoticeShape, Running, listen_closed};
@@ -124,7 +125,7 @@ fn call_of(
     let caller = Caller {
         principal: arrival.principal.clone(),
         grant: Arc::clone(&arrival.grant),
-        capabilities: extension::relayed(&said, &extension::UNDERSTOOD),
+        capabilities: of_client(&said),
         client_info: meta.client_info,
         session,
     };

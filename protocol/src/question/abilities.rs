@@ -5,7 +5,7 @@ use crate::json::{Members, ObjectWriter};
 use crate::{Raw, Version};
 
 /// Which questions a client answers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Abilities {
     /// Elicitation by a form.
     pub form: bool,
@@ -20,8 +20,35 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// All that a gateway can pass on: what legacy children are told.
+    /// All that a gateway can pass on.
     pub const ALL: Self = Self { form: true, url: true, sampling: true, tools: true, roots: true };
+
+    /// How many sets of them there are.
+    pub const SETS: usize = 1 << 5;
+
+    /// Those of either.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        Self::of_number(self.number() | more.number()).unwrap_or(self)
+    }
+
+    /// The number of this set, below [`Self::SETS`].
+    pub fn number(self) -> u8 {
+        let all = [self.form, self.url, self.sampling, self.tools, self.roots];
+        all.iter().rev().fold(0, |number, has| number << 1 | u8::from(*has))
+    }
+
+    /// The set of this number.
+    pub fn of_number(number: u8) -> Option<Self> {
+        let has = |bit: u8| number >> bit & 1 == 1;
+        (usize::from(number) < Self::SETS).then(|| Self {
+            form: has(0),
+            url: has(1),
+            sampling: has(2),
+            tools: has(3),
+            roots: has(4),
+        })
+    }
 
     /// Reads `ClientCapabilities` of the modern era; what cannot be read is not there.
     pub fn read(capabilities: &Raw) -> Self {
@@ -126,6 +153,18 @@ mod tests {
             2026-07-28 {"elicitation":{"url":{}},"sampling":{"tools":{}},"roots":{}}
         "#]]
         .assert_eq(&shown);
+    }
+
+    #[test]
+    fn each_set_has_a_number() {
+        for number in 0..32 {
+            let set = Abilities::of_number(number).expect("a set");
+            assert_eq!(set.number(), number);
+            assert_eq!(set.and(Abilities::default()), set);
+            assert_eq!(set.and(Abilities::ALL), Abilities::ALL);
+        }
+        assert_eq!(Abilities::of_number(32), None);
+        assert_eq!(usize::from(Abilities::ALL.number()) + 1, Abilities::SETS);
     }
 
     #[test]

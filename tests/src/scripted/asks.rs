@@ -8,7 +8,7 @@ use protocol::json::{self, Members, ObjectWriter};
 use tokio::sync::oneshot;
 
 use super::answers::string_in;
-use super::stage::Asked;
+use super::stage::{Asked, Next};
 
 /// What a legacy child has asked, by id.
 #[derive(Default)]
@@ -59,6 +59,8 @@ impl Asks {
 /// What has been said in one call.
 pub(super) struct Said {
     arguments: String,
+    /// What the client declared, where that is to be told.
+    declared: Option<String>,
     pub(super) answers: Vec<String>,
     /// Questions that a modern child has put so far in its script.
     put: usize,
@@ -79,7 +81,13 @@ impl Said {
         {
             answers.push(answer.to_owned());
         }
-        Self { arguments, answers, put: 0 }
+        Self { arguments, declared: None, answers, put: 0 }
+    }
+
+    /// From here on, what is told begins with this, which the client declared.
+    pub(super) fn tells(&mut self, declared: &str) -> Next {
+        self.declared = Some(declared.to_owned());
+        Next::On
     }
 
     /// The params of a question with the call's arguments in them.
@@ -121,7 +129,8 @@ impl Said {
 
     /// A result that says all answers.
     pub(super) fn told(&self) -> String {
-        let text = format!("{} {}", self.arguments, self.answers.join(" "));
+        let first = self.declared.as_ref().unwrap_or(&self.arguments);
+        let text = format!("{first} {}", self.answers.join(" "));
         let text = json::quoted(text.trim_end());
         format!(r#"{{"content":[{{"type":"text","text":{text}}}]}}"#)
     }

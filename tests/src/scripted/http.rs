@@ -25,6 +25,7 @@ use super::director::Director;
 use super::plugged::{self, Place, Port};
 use super::script::{Receipt, Script, Speaks};
 use super::seen::{Seen, What, Witness};
+use super::sessions::in_request;
 use super::stage::{Asked, Emit, Stage};
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -95,11 +96,11 @@ fn bare(stage: &Arc<Stage>, method: &Method, headers: Headers) -> Response<Body>
     if script.speaks == Speaks::Modern {
         return plain(405, "", String::new());
     }
-    if script.http.session && !stage.has_session(&session) {
+    if script.http.session && !stage.sessions.has(&session) {
         return plain(404, "", String::new());
     }
     if *method == Method::DELETE {
-        stage.end_session(&session);
+        stage.sessions.end(&session);
         return plain(200, "", String::new());
     }
     if *method != Method::GET || !script.http.standing {
@@ -128,7 +129,7 @@ async fn post(stage: &Arc<Stage>, headers: &Headers, bytes: Bytes) -> io::Result
         }
         Ok(envelope::Body::One(Message::Response { .. })) => {
             let session = headers.get(header::SESSION).map_or("", String::as_str);
-            if stage.script().http.session && !stage.has_session(session) {
+            if stage.script().http.session && !stage.sessions.has(session) {
                 return Ok(plain(404, "", String::new()));
             }
             let receipt = stage.receipt();
@@ -152,13 +153,19 @@ async fn post(stage: &Arc<Stage>, headers: &Headers, bytes: Bytes) -> io::Result
     if script.http.session && !(free && matches!(&*method, "initialize" | "server/discover")) {
         match headers.get(header::SESSION) {
             None => return Ok(plain(400, "text/plain", "no session".to_owned())),
-            Some(id) if !stage.has_session(id) => return Ok(plain(404, "", String::new())),
+            Some(id) if !stage.sessions.has(id) => return Ok(plain(404, "", String::new())),
             Some(_) => {}
         }
     }
     let Some(id) = id else { return Ok(plain(202, "", String::new())) };
-    let asked =
-        Asked { id: id.to_string(), method: method.clone(), params: params.as_str().to_owned() };
+    let params = params.as_str().to_owned();
+    let declared = match script.speaks {
+        Speaks::Modern => in_request(&params),
+        Speaks::Legacy => {
+            stage.sessions.declared(headers.get(header::SESSION).map_or("", String::as_str))
+        }
+    };
+    let asked = Asked { id: id.to_string(), method: method.clone(), params, declared };
     if script.http.strict
         && let Err(why) = agree(&script, headers, &asked)
     {
@@ -166,7 +173,8 @@ async fn post(stage: &Arc<Stage>, headers: &Headers, bytes: Bytes) -> io::Result
         let body = envelope::error(Some(id.as_str()), &fault);
         return Ok(plain(400, "application/json", String::from_utf8_lossy(&body).into_owned()));
     }
-    let session = (script.http.session && method == "initialize").then(|| stage.give_session());
+    let session =
+        (script.http.session && method == "initialize").then(|| stage.sessions.give(&asked.params));
     streamed(session, stage.play(asked), script.http.events).await
 }
 

@@ -10,6 +10,7 @@ use protocol::{ChildRequest, ErrorObject, InProcess, Raw, Sending, error};
 use super::director::Director;
 use super::script::Script;
 use super::seen::{Seen, What, Witness};
+use super::sessions::in_request;
 use super::stage::{Asked, Emit, Stage};
 
 /// A scripted child in this process.
@@ -33,7 +34,8 @@ impl InProcess for InProcessChild {
         let stage = Arc::clone(&self.stage);
         Box::pin(async move {
             let params = request.params.as_str().to_owned();
-            let asked = Asked { id: "0".to_owned(), method: request.method.clone(), params };
+            let (id, declared) = ("0".to_owned(), in_request(&params));
+            let asked = Asked { id, method: request.method.clone(), params, declared };
             stage.witness.saw(Seen {
                 what: What::Request,
                 method: request.method.clone(),

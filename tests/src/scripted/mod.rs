@@ -6,6 +6,7 @@ mod script;
 mod seen;
 mod director;
 mod stage;
+mod sessions;
 mod catalog;
 mod answers;
 mod asks;

@@ -140,6 +140,10 @@ pub enum Step {
     Withdraw,
     /// Does something that cannot be undone, of this name.
     Act(String),
+    /// What is told has what the client declared that it can be asked, not the call's arguments.
+    Declared,
+    /// Makes do without asking, as [`Step::Told`], unless the client declared this.
+    Unless(String),
     /// Answers with a text of the call's arguments and all answers that came, in order.
     Told,
     /// Writes this where a message should stand.

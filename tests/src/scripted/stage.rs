@@ -14,6 +14,7 @@ use super::asks::{Asks, Said};
 use super::director::{Order, Plug};
 use super::script::{Receipt, Script, Speaks, Step};
 use super::seen::{Seen, What, Witness};
+use super::sessions::Sessions;
 
 /// Messages on their way out of one request.
 const EMITS_MAX: usize = 1024;
@@ -41,6 +42,8 @@ pub(super) struct Asked {
     pub(super) id: String,
     pub(super) method: String,
     pub(super) params: String,
+    /// What its client declared that it can be asked.
+    pub(super) declared: String,
 }
 
 /// Who is told what a child says by itself.
@@ -59,6 +62,7 @@ pub(super) struct Stage {
     pub(super) plug: watch::Sender<Plug>,
     pub(super) witness: Witness,
     pub(super) asks: Asks,
+    pub(super) sessions: Sessions,
 }
 
 struct State {
@@ -67,11 +71,9 @@ struct State {
     receipts: usize,
     refused: bool,
     listeners: Vec<Listener>,
-    sessions: BTreeSet<String>,
-    sessions_given: usize,
 }
 
-enum Next {
+pub(super) enum Next {
     On,
     Answered,
     Over,
@@ -85,13 +87,12 @@ impl Stage {
             receipts: 0,
             refused: false,
             listeners: Vec::new(),
-            sessions: BTreeSet::new(),
-            sessions_given: 0,
         };
         let gates = watch::Sender::new(BTreeSet::new());
         let plug = watch::Sender::new(Plug::In);
         witness.saw(Seen::new(What::Began, ""));
-        Arc::new(Self { state: Mutex::new(state), gates, plug, witness, asks: Asks::default() })
+        let (asks, sessions) = (Asks::default(), Sessions::default());
+        Arc::new(Self { state: Mutex::new(state), gates, plug, witness, asks, sessions })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,7 +119,7 @@ impl Stage {
             Order::Ask(method, params) => {
                 self.aside(&self.asks.pose(&method, &params));
             }
-            Order::Forget => self.state().sessions.clear(),
+            Order::Forget => self.sessions.forget(),
             Order::Sync(number) => {
                 let synced = Seen { id: number.to_string(), ..Seen::new(What::Synced, "") };
                 self.witness.saw(synced);
@@ -128,23 +129,6 @@ impl Stage {
             }
             Order::Exit(_) => {}
         }
-    }
-
-    /// A new session.
-    pub(super) fn give_session(&self) -> String {
-        let mut state = self.state();
-        state.sessions_given += 1;
-        let id = format!("session-{}", state.sessions_given);
-        state.sessions.insert(id.clone());
-        id
-    }
-
-    pub(super) fn has_session(&self, id: &str) -> bool {
-        self.state().sessions.contains(id)
-    }
-
-    pub(super) fn end_session(&self, id: &str) -> bool {
-        self.state().sessions.remove(id)
     }
 
     /// Tells a listener all that the child says by itself.
@@ -187,7 +171,7 @@ impl Stage {
         let mut answered = false;
         let mut said = Said::of(asked);
         for step in steps {
-            let asks = matches!(step, Step::Ask(_) | Step::OrFail);
+            let asks = matches!(step, Step::Ask(_) | Step::OrFail | Step::Unless(_));
             match self.step(step, asked, &mut said, &out).await {
                 Next::On => {}
                 // It failed; or a modern child asked, and is done until it is called again.
@@ -250,9 +234,11 @@ impl Stage {
                 return self.question(step, asked, said, out).await;
             }
             Step::Act(name) => return self.did(asked, &name),
+            Step::Declared => return said.tells(&asked.declared),
+            Step::Unless(what) if asked.declared.contains(&what) => return Next::On,
             Step::OrFail if said.is_accepted() => return Next::On,
             Step::OrFail => Emit::Message(result(&said.failed())),
-            Step::Told => Emit::Message(result(&said.told())),
+            Step::Told | Step::Unless(_) => Emit::Message(result(&said.told())),
             Step::Drip(bytes) => Emit::Pieces(self.usual_message(asked), bytes),
             Step::Progress(done) => {
                 if let Some(message) = progress(asked, done) {

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::script::Speaks;
 use super::seen::{Seen, What};
+use super::sessions::{in_handshake, in_request};
 use super::stage::{Asked, Emit, Stage};
 
 /// What may wait to be written.
@@ -19,6 +20,8 @@ const EMITS_QUEUED_MAX: usize = 1024;
 pub(super) struct Talk {
     stage: Arc<Stage>,
     out: mpsc::Sender<Emit>,
+    /// What the handshake declared.
+    declared: Mutex<String>,
     /// Requests under way, to be cancelled.
     open: Mutex<HashMap<String, AbortHandle>>,
 }
@@ -39,7 +42,8 @@ impl Talk {
         if stage.script().speaks == Speaks::Legacy {
             stage.listen_to_all(out.clone());
         }
-        (Arc::new(Self { stage, out, open: Mutex::default() }), emits)
+        let (declared, open) = (Mutex::default(), Mutex::default());
+        (Arc::new(Self { stage, out, declared, open }), emits)
     }
 
     /// Takes one message.
@@ -57,7 +61,9 @@ impl Talk {
             Message::Request { id, method, params } => {
                 seen(What::Request, &method, id.as_str(), params.as_str());
                 let (id, params) = (id.as_str().to_owned(), params.as_str().to_owned());
-                let mut emits = self.stage.play(Asked { id: id.clone(), method, params });
+                let declared = self.declared(&method, &params);
+                let asked = Asked { id: id.clone(), method, params, declared };
+                let mut emits = self.stage.play(asked);
                 let out = self.out.clone();
                 let task = tokio::spawn(async move {
                     while let Some(emit) = emits.recv().await {
@@ -80,6 +86,18 @@ impl Talk {
                 self.stage.asks.answered(text);
             }
         }
+    }
+
+    /// What the client of a request declared.
+    fn declared(&self, method: &str, params: &str) -> String {
+        if self.stage.script().speaks == Speaks::Modern {
+            return in_request(params);
+        }
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        if method == "initialize" {
+            *declared = in_handshake(params);
+        }
+        declared.clone()
     }
 
     fn cancel(&self, params: &str) {

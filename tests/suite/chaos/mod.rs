@@ -4,7 +4,7 @@
 mod lasting;
 mod passing;
 
-use harness::client::Session;
+use harness::client::{ALL_ABILITIES, Session};
 use harness::scripted::{Play, Script};
 use harness::start::until;
 
@@ -47,7 +47,8 @@ struct Cell {
 impl Cell {
     async fn new(wire: Wire, keys: &str, script: Script) -> Self {
         let play = wire.play(keys, script).await;
-        let session = play.running.http().session(LEGACY).await;
+        // Its calls go on the connection that the mount is listed and looked after on.
+        let session = Session::open(play.running.http(), LEGACY, ALL_ABILITIES).await;
         Self { wire, play, session }
     }
 

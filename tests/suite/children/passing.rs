@@ -1,12 +1,13 @@
 //! What passes between client and child unchanged: progress, cancellation, errors, large results.
 
-use harness::client::modern;
+use harness::client::{ALL_ABILITIES, Able, modern};
 use harness::scripted::{Play, Script, Step, What, at, member, string};
 use harness::start::soon;
 
 use super::Wire::{InProcess, LegacyEvents, LegacyProcess, LegacySocket, LegacyWebSocket};
 use super::Wire::{ModernEvents, ModernHttp, ModernProcess, ModernSocket, ModernWebSocket};
 use super::{ALL, ON_A_CHANNEL, code, does};
+use crate::questions::willing;
 
 #[tokio::test]
 async fn an_answer_byte_by_byte_is_an_answer() {
@@ -118,8 +119,10 @@ async fn c005_a_result_of_an_unknown_type_is_not_passed_on() {
 async fn c003_ids_towards_a_child_are_never_used_twice() {
     for wire in ALL.into_iter().filter(|wire| *wire != InProcess) {
         let play = wire.play("", does(&[Step::Usual])).await;
+        // One who can do everything is called in the first session.
+        let mut client = Able::modern_http(&play.running, ALL_ABILITIES);
         for _ in 0..5 {
-            play.call("m_t").await;
+            client.talk("tools/call", r#"{"name":"m_t"}"#, willing).await;
         }
         let seen = play.director("m").seen().await;
         // The probe stands before the first session, which is what ids are counted in.

@@ -6,6 +6,7 @@ mod foreign;
 mod whose;
 mod crossing;
 mod late;
+mod declared;
 mod ledger;
 mod killed;
 mod reloaded;

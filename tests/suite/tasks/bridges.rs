@@ -496,3 +496,22 @@ async fn c183_a_task_that_is_over_is_told_to_who_listens_then_and_its_result_fet
         assert_eq!(play.director("m").count(What::Request, "tasks/result").await, 2, "{child:?}");
     }
 }
+
+#[tokio::test]
+async fn c107_a_task_is_asked_for_on_the_connection_that_it_began_on() {
+    for (child, keys) in [(LEGACY[1], ""), (LEGACY[1], "share = \"caller\"\n")] {
+        let play = child.play(keys, experiment(&[status("working")], &[])).await;
+        let director = play.director("m");
+        let mut client = Able::modern_http(&play.running, KNOWS);
+        let id = id_in(&ask(&mut client, "tools/call", r#"{"name":"m_slow"}"#).await);
+        let began = director.requests("tools/call").await.pop().unwrap();
+        let others = r#"{"sampling":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+        let mut client = Able::modern_http(&play.running, others);
+        for method in ["tasks/get", "tasks/cancel"] {
+            ask(&mut client, method, &get(&id)).await;
+            let asked = director.requests(method).await.pop().unwrap();
+            let session = |seen: &harness::scripted::Seen| seen.header("mcp-session-id").to_owned();
+            assert_eq!(session(&asked), session(&began), "{child:?}, {keys}");
+        }
+    }
+}

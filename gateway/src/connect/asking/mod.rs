@@ -38,6 +38,8 @@ struct Rules {
     mount: Arc<str>,
     parks: Arc<Parks>,
     roots: Option<Raw>,
+    /// What the child is told that its clients can be asked.
+    declares: Abilities,
     /// Where a connection has one call at a time that may ask: how long the next one waits for one
     /// that was given up to be over at the child.
     interactive: Option<Duration>,
@@ -52,9 +54,15 @@ impl Asking {
     pub fn new(mount: impl Into<Arc<str>>, parked_max: usize, question_wait: Duration) -> Self {
         let mount = mount.into();
         let parks = Parks::new(Arc::clone(&mount), parked_max, question_wait, Parking::default());
-        let (interactive, apart) = (None, false);
-        let dropped_counts = DROPPED_COUNTS;
-        Self(Arc::new(Rules { mount, parks, roots: None, interactive, apart, dropped_counts }))
+        Self(Arc::new(Rules {
+            mount,
+            parks,
+            roots: None,
+            declares: Abilities::ALL,
+            interactive: None,
+            apart: false,
+            dropped_counts: DROPPED_COUNTS,
+        }))
     }
 
     /// The same with bounds that suit most.
@@ -67,6 +75,21 @@ impl Asking {
     #[must_use]
     pub fn with_roots(self, roots: Option<Raw>) -> Self {
         Self(Arc::new(Rules { roots, ..self.rules() }))
+    }
+
+    /// The same rules on a connection for clients that can be asked this.
+    #[must_use]
+    pub(super) fn declaring(self, declares: Abilities) -> Self {
+        Self(Arc::new(Rules { declares, ..self.rules() }))
+    }
+
+    /// What a legacy child is told in its handshake that its client can do. On a connection that
+    /// clients of all kinds share that is all that can be passed on: a caller that cannot answer is
+    /// told which capability the call needs. One without interfaces gets the contents that each
+    /// tool has for such (digest 1.19).
+    pub(super) fn declared(&self) -> Raw {
+        let settings = ObjectWriter::new().raw(extension::UI, extension::UI_SETTINGS).finish();
+        extension::with(&self.0.declares.to_raw(), Some(&settings))
     }
 
     /// The same rules, where a connection has one call at a time that may ask, so that every
@@ -117,12 +140,4 @@ impl Rules {
 /// of a task, where it asks for the call that the task was.
 pub(super) fn may_ask(method: &Method) -> bool {
     question::may_ask(method) || method.as_str() == "tasks/result"
-}
-
-/// What every legacy child is told that its client can do: all that can be passed on. A caller that
-/// cannot answer is told which capability the call needs, and one without interfaces gets the
-/// contents that each tool has for such (digest 1.19).
-pub(super) fn declared() -> Raw {
-    let settings = ObjectWriter::new().raw(extension::UI, extension::UI_SETTINGS).finish();
-    extension::with(&Abilities::ALL.to_raw(), Some(&settings))
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::Version;
+use protocol::question::Abilities;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -49,13 +50,17 @@ impl HttpDial {
         })
     }
 
-    async fn connect(&self, events: mpsc::Sender<Event>) -> Result<Arc<dyn Link>, Fault> {
+    async fn connect(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Arc<dyn Link>, Fault> {
         if self.client.settings().transport == Transport::Sse {
-            return self.connect_paired(events).await;
+            return self.connect_paired(able, events).await;
         }
         // Forgotten before the attempt, so that one that fails leads to a new probe.
         if self.known_paired.swap(false, Relaxed)
-            && let Ok(link) = self.connect_paired(events.clone()).await
+            && let Ok(link) = self.connect_paired(able, events.clone()).await
         {
             self.known_paired.store(true, Relaxed);
             return Ok(link);
@@ -81,14 +86,16 @@ impl HttpDial {
         };
         // Forgotten before the handshake, so that whatever ends it leads to a new probe.
         self.keep(None);
-        let opened = LegacyLink::open(self.client.clone(), version, events.clone()).await;
+        let asking = self.client.settings().asking.clone().declaring(able);
+        let client = (self.client.clone(), asking);
+        let opened = LegacyLink::open(client, version, events.clone()).await;
         match opened {
             Ok(link) => {
                 self.keep(Some((version, Instant::now())));
                 Ok(Arc::new(link))
             }
             Err(none) if none.older && self.client.settings().transport == Transport::Auto => {
-                match self.connect_paired(events).await {
+                match self.connect_paired(able, events).await {
                     Ok(link) => {
                         self.known_paired.store(true, Relaxed);
                         Ok(link)
@@ -102,8 +109,13 @@ impl HttpDial {
     }
 
     /// Over HTTP+SSE.
-    async fn connect_paired(&self, events: mpsc::Sender<Event>) -> Result<Arc<dyn Link>, Fault> {
-        let link = paired::open(&self.client, Arc::clone(&self.words), events).await?;
+    async fn connect_paired(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Arc<dyn Link>, Fault> {
+        let words = Arc::clone(&self.words);
+        let link = paired::open(&self.client, words, (able, events)).await?;
         Ok(Arc::new(link))
     }
 
@@ -118,8 +130,12 @@ impl HttpDial {
 }
 
 impl Dial for HttpDial {
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
-        Box::pin(self.connect(events))
+    fn dial_for(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+        Box::pin(self.connect(able, events))
     }
 
     fn address(&self) -> String {

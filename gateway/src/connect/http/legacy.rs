@@ -22,7 +22,7 @@ use super::stream::{self, Stream};
 use super::subscriptions::{self, Subscriptions};
 use super::wanted::{Ended, Outcome, Wanted, messages};
 use crate::call::{About, Call, Caller, Event, Fault, Future, Link, List, Reply};
-use crate::connect::asking::{Channel, OpenCalls, Voice, may_ask};
+use crate::connect::asking::{Asking, Channel, OpenCalls, Voice, may_ask};
 use crate::connect::changes::Changes;
 use crate::connect::dialect::{bad_answer, child_error, legacy_params, legacy_reply};
 use crate::connect::level::LEVEL_WAIT;
@@ -42,6 +42,8 @@ pub(super) struct Legacy {
     pub(super) life: Life,
     pub(super) calls: Arc<OpenCalls>,
     version: Version,
+    /// The capabilities that each of its handshakes declares.
+    declared: Raw,
     ids: AtomicU64,
     /// Held while shaking hands anew; the last failure, for those who waited for that one.
     renewing: Mutex<Option<(Instant, Fault)>>,
@@ -270,7 +272,9 @@ impl Legacy {
         {
             return Err(fault.clone());
         }
-        let shaken = shake_hands(&self.client, &self.life, &self.ids, self.version).await;
+        let shaken =
+            shake_hands(&self.client, &self.life, &self.ids, (self.version, &self.declared));
+        let shaken = shaken.await;
         match shaken.map_err(|none| *none.fault) {
             Ok(session) => Ok(self.renewed(seen, session)),
             Err(fault) => {
@@ -333,14 +337,15 @@ impl LegacyLink {
     /// # Errors
     /// Those of the handshake.
     pub(super) async fn open(
-        client: HttpClient,
+        (client, asking): (HttpClient, Asking),
         version: Version,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, NoSession> {
         let (life, ids) = (Life::new(), AtomicU64::new(1));
-        let session = shake_hands(&client, &life, &ids, version).await?;
+        let declared = asking.declared();
+        let session = shake_hands(&client, &life, &ids, (version, &declared)).await?;
         let about = session.about.clone();
-        let calls = OpenCalls::new(client.settings().asking.clone());
+        let calls = OpenCalls::new(asking);
         let changes = Changes::new(&about.capabilities, events);
         let shared = Arc::new(Legacy {
             client,
@@ -351,6 +356,7 @@ impl LegacyLink {
             life,
             calls,
             version,
+            declared,
             ids,
             renewing: Mutex::new(None),
         });

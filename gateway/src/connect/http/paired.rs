@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use protocol::question::Abilities;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -32,11 +33,11 @@ const POST_WAIT: Duration = Duration::from_secs(60);
 pub(super) async fn open(
     client: &HttpClient,
     words: Arc<LastWords>,
-    events: mpsc::Sender<Event>,
+    (able, events): (Abilities, mpsc::Sender<Event>),
 ) -> Result<WiredLink, Fault> {
     let way = Way { client: client.clone(), words };
     let asking = client.settings().asking.clone();
-    Meeting::new(EraPin::Legacy, Duration::ZERO, asking).link(&way, events).await
+    Meeting::new(EraPin::Legacy, Duration::ZERO, asking).link(&way, able, events).await
 }
 
 struct Way {

@@ -18,7 +18,6 @@ use super::faults::unreachable;
 use super::life::{ERRAND_WAIT, Life};
 use super::wanted::{Ended, Wanted, ended};
 use crate::call::{About, Call, Caller, Fault};
-use crate::connect::asking::declared;
 use crate::connect::identity::IDENTITY;
 use crate::connect::level::Level;
 
@@ -117,7 +116,8 @@ impl From<Fault> for NoSession {
     }
 }
 
-/// Shakes hands: `initialize`, a look at the version, `notifications/initialized` (check 99).
+/// Shakes hands, asking for a version and declaring capabilities: `initialize`, a look at the
+/// version, `notifications/initialized` (check 99).
 ///
 /// # Errors
 /// [`crate::call::Kind::Unreachable`] with what came instead.
@@ -125,14 +125,14 @@ pub(super) async fn shake_hands(
     client: &HttpClient,
     life: &Life,
     ids: &AtomicU64,
-    ask: Version,
+    (ask, declared): (Version, &Raw),
 ) -> Result<Session, NoSession> {
-    let session = match initialize(client, life, ids, ask).await? {
+    let session = match initialize(client, life, ids, (ask, declared)).await? {
         Ok(session) => session,
         Err(error) => {
             let mutual = mutual_legacy(&supported(error.data.as_ref()));
             match mutual.filter(|version| *version != ask) {
-                Some(version) => initialize(client, life, ids, version).await?,
+                Some(version) => initialize(client, life, ids, (version, declared)).await?,
                 None => Err(error),
             }
             .map_err(|error| refused(client, &error))?
@@ -186,11 +186,11 @@ async fn initialize(
     client: &HttpClient,
     life: &Life,
     ids: &AtomicU64,
-    ask: Version,
+    (ask, declared): (Version, &Raw),
 ) -> Result<Result<Session, ErrorObject>, NoSession> {
     let wanted = Wanted::new(ids.fetch_add(1, Relaxed));
     let params = ObjectWriter::new().string("protocolVersion", ask.as_str());
-    let params = params.raw("capabilities", &declared()).raw("clientInfo", IDENTITY).finish();
+    let params = params.raw("capabilities", declared).raw("clientInfo", IDENTITY).finish();
     let body = envelope::request(wanted.id(), Method::Initialize.as_str(), &params);
     let mount = client.mount();
     let answering = async {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use protocol::json::Members;
 use protocol::method::notice;
-use protocol::question::Input;
+use protocol::question::{Abilities, Input};
 use protocol::{Method, Raw, error, extension, task};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -45,9 +45,13 @@ impl TaskDial {
 }
 
 impl Dial for TaskDial {
-    fn dial(&self, events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+    fn dial_for(
+        &self,
+        able: Abilities,
+        events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
         Box::pin(async move {
-            let link = self.dial.dial(events).await?;
+            let link = self.dial.dial_for(able, events).await?;
             let mut about = link.about().clone();
             let has = about.capabilities;
             if !has.tasks && !has.task_calls {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use protocol::question::Abilities;
 use protocol::{Method, Raw};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -53,7 +54,11 @@ impl Drop for Serving<'_> {
 struct Connection(Arc<Child>, About);
 
 impl Dial for Arc<Child> {
-    fn dial(&self, _events: mpsc::Sender<Event>) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
+    fn dial_for(
+        &self,
+        _able: Abilities,
+        _events: mpsc::Sender<Event>,
+    ) -> Future<'_, Result<Arc<dyn Link>, Fault>> {
         Box::pin(async {
             self.dials.fetch_add(1, Ordering::Relaxed);
             if self.refuses.load(Ordering::Relaxed) {
