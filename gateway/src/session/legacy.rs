@@ -1,5 +1,6 @@
 //! The legacy face: the handshake, and requests within a session.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use protocol::capabilities::ServerCapabilities;
@@ -275,15 +276,11 @@ impl Held {
         }
     }
 
-    /// The way to the client outside of its calls, for what only some versions know.
+    /// The way to the client outside of its calls.
     fn aside(&self) -> Aside {
-        match knows_visits(&self.session) {
-            true => {
-                let live: Weak<Live> = Arc::downgrade(&self.live);
-                Aside::to(live)
-            }
-            false => Aside::default(),
-        }
+        self.live.knows_visits.store(knows_visits(&self.session), Ordering::Relaxed);
+        let live: Weak<Live> = Arc::downgrade(&self.live);
+        Aside::to(live)
     }
 
     /// A call of the session, by a client that can be asked if it takes streams.

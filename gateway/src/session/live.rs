@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::answer;
 use super::asking::Answer;
 use super::ledger::{AskedFor, Stamp};
 use super::replay::Replays;
@@ -33,6 +34,8 @@ const LEVEL_UNSET: u8 = u8::MAX;
 pub(super) struct Live {
     in_flight: DashMap<String, CancellationToken>,
     level: AtomicU8,
+    /// Whether its version has words for the end of a visit to a page.
+    pub(super) knows_visits: AtomicBool,
     /// Questions that the client has not answered, by their id.
     pub(super) asked: DashMap<String, oneshot::Sender<Answer>>,
     /// By the URI that the client named.
@@ -88,6 +91,7 @@ impl Live {
         Arc::new(Self {
             in_flight: DashMap::new(),
             level: AtomicU8::new(asked.level.unwrap_or(LEVEL_UNSET)),
+            knows_visits: AtomicBool::new(false),
             asked: DashMap::new(),
             subscriptions: DashMap::new(),
             standing,
@@ -259,7 +263,14 @@ impl Live {
 
 impl Standing for Live {
     fn tell_aside(&self, method: &str, params: &Raw) {
-        self.tell(envelope::notification(method, params));
+        let wanted = match method {
+            notice::ELICITATION_COMPLETE => self.knows_visits.load(Ordering::Relaxed),
+            notice::MESSAGE => answer::level(params).is_some_and(|level| level >= self.level()),
+            _ => true,
+        };
+        if wanted {
+            self.tell(envelope::notification(method, params));
+        }
     }
 }
 
@@ -267,4 +278,35 @@ impl Standing for Live {
 pub(super) fn updated(uri: &str) -> Bytes {
     let params = ObjectWriter::new().string("uri", uri).finish();
     envelope::notification(notice::RESOURCE_UPDATED, &params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::replay::Bounds;
+    use super::*;
+
+    #[test]
+    fn c146_a_log_message_of_no_request_is_told_from_the_level_of_the_session_on() {
+        let live = Live::new(Replays::new(7, Bounds { events_max: 8, bytes_max: 100 }));
+        let mut told = live.standing_out.try_lock().unwrap();
+        let mut heard = |level: &str| {
+            let params = ObjectWriter::new().string("level", level).finish();
+            live.tell_aside(notice::MESSAGE, &params);
+            told.try_recv().is_ok()
+        };
+        assert_eq!([heard("debug"), heard("info"), heard("odd")], [false, true, false]);
+        live.set_level(4);
+        assert_eq!([heard("warning"), heard("error")], [false, true]);
+    }
+
+    #[test]
+    fn the_end_of_a_visit_is_told_to_who_has_words_for_it() {
+        let live = Live::new(Replays::new(7, Bounds { events_max: 8, bytes_max: 100 }));
+        let mut told = live.standing_out.try_lock().unwrap();
+        for knows in [false, true] {
+            live.knows_visits.store(knows, Ordering::Relaxed);
+            live.tell_aside(notice::ELICITATION_COMPLETE, &Raw::default());
+            assert_eq!(told.try_recv().is_ok(), knows);
+        }
+    }
 }

@@ -22,7 +22,9 @@ use super::talk::{Talk, check};
 use super::visits::Visits;
 use super::voice::Voice;
 use super::{Asking, Rules};
-use crate::call::{Backchannel, Call, Caller, Fault, Future, Kind, Principal, Reply, Switch};
+use crate::call::{
+    Aside, Backchannel, Call, Caller, Fault, Future, Kind, Principal, Reply, Switch,
+};
 
 /// How long a call waits for its turn where a connection has one at a time.
 const TURN_WAIT: Duration = Duration::from_secs(30);
@@ -43,8 +45,30 @@ pub(in crate::connect) struct OpenCalls {
     pub(super) parked: TaskTracker,
     /// Pages that clients were sent to.
     visits: Mutex<Visits>,
-    /// Log messages that belonged to no single call.
+    /// Who calls, where each client or session has a connection of its own.
+    owner: Mutex<Owner>,
+    /// Log messages that belonged to no single call and no single client.
     logs_dropped: AtomicU64,
+}
+
+/// The clients of a connection that not everybody shares.
+#[derive(Default)]
+enum Owner {
+    #[default]
+    Nobody,
+    One(Aside),
+    /// Sessions of one caller.
+    Several,
+}
+
+impl Owner {
+    fn calls(&mut self, who: &Aside) {
+        *self = match std::mem::take(self) {
+            Self::One(known) if known.leads() && !known.is(who) => Self::Several,
+            Self::Several => Self::Several,
+            _ => Self::One(who.clone()),
+        };
+    }
 }
 
 #[derive(Default)]
@@ -146,6 +170,7 @@ impl OpenCalls {
             ended: CancellationToken::new(),
             parked: TaskTracker::new(),
             visits: Mutex::default(),
+            owner: Mutex::default(),
             logs_dropped: AtomicU64::new(0),
         })
     }
@@ -188,6 +213,9 @@ impl OpenCalls {
         let (back, switch) = Backchannel::switched(call.back.clone());
         call.back = back;
         let (caller, aside) = (Arc::clone(&call.caller), call.aside.clone());
+        if self.rules().apart {
+            self.owner().calls(&aside);
+        }
         let open = Open {
             voice: Some(voice.clone()),
             task,
@@ -380,7 +408,8 @@ impl OpenCalls {
         asked.refuse(error::INVALID_PARAMS, text);
     }
 
-    /// A log message of which nothing says in which call it was: it goes where a question would.
+    /// A log message of which nothing says in which call it was: it goes where a question would,
+    /// else to the one client of the connection.
     pub(in crate::connect) fn log(&self, params: Raw, channel: Channel) {
         let back = {
             let mut state = self.state();
@@ -392,11 +421,20 @@ impl OpenCalls {
             let only = first.filter(|one| dropped.of_others(one.client.as_ref()) == 0);
             only.map(|one| one.back.now())
         };
-        if !back.is_some_and(|back| back.tell(notice::MESSAGE, params)) {
+        if !back.is_some_and(|back| back.tell(notice::MESSAGE, params.clone())) {
+            if let Owner::One(client) = &*self.owner()
+                && client.leads()
+            {
+                return client.tell(notice::MESSAGE, &params);
+            }
             let dropped = self.logs_dropped.fetch_add(1, Ordering::Relaxed) + 1;
             let mount = &*self.rules().mount;
             tracing::debug!(target: "child", mount, dropped, "a log message belongs to no call");
         }
+    }
+
+    fn owner(&self) -> MutexGuard<'_, Owner> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn visits(&self) -> MutexGuard<'_, Visits> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Method, Version};
+use protocol::{Method, Raw, Version};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, advance};
@@ -12,7 +12,7 @@ use super::super::asking::Asking;
 use super::super::legacy::Legacy;
 use super::super::wire::Cable;
 use super::{Child, call, call_back, raw, wired};
-use crate::call::{Call, Caller, Principal, Reply, ReplyKind};
+use crate::call::{Aside, Call, Caller, Principal, Reply, ReplyKind, Standing};
 
 const ROOM: usize = 64 << 10;
 
@@ -338,7 +338,42 @@ async fn a_log_message_on_a_pipe_goes_where_a_question_would() {
     assert!(notices.try_recv().is_err());
 }
 
-#[tokio::test(start_paused = true)]
+/// A session, and what it is told outside of its calls.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<String>>);
+
+impl Standing for Told {
+    fn tell_aside(&self, method: &str, params: &Raw) {
+        self.0.lock().unwrap().push(format!("{method} {}", params.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_log_message_of_no_call_goes_to_the_one_client_of_its_connection_and_to_none_of_two() {
+    let mut met = met(rules().apart(true)).await;
+    let (ada, ben) = (Arc::new(Told::default()), Arc::new(Told::default()));
+    for (at, who) in [&ada, &ada, &ben].into_iter().enumerate() {
+        let standing: std::sync::Weak<Told> = Arc::downgrade(who);
+        let tool = Call { aside: Aside::to(standing), ..tool(json!({"name": "a"}), None) };
+        let answering = async {
+            let id = met.child.request("tools/call").await;
+            met.child.result(id, json!({})).await;
+        };
+        let (reply, ()) = tokio::join!(met.legacy.serve(tool), answering);
+        reply.unwrap();
+        met.child.tell("notifications/message", json!({"level": "info", "data": at})).await;
+        met.child.synced().await;
+    }
+    let told = |who: &Told| who.0.lock().unwrap().join("\n");
+    assert_eq!(
+        told(&ada),
+        "notifications/message {\"data\":0,\"level\":\"info\"}\n\
+         notifications/message {\"data\":1,\"level\":\"info\"}"
+    );
+    assert_eq!(told(&ben), "");
+}
+
+#[tokio::test]
 async fn c113_a_parked_call_of_another_principal_is_not_there() {
     let mut met = met(rules()).await;
     let Met { legacy, child, .. } = &mut met;
