@@ -3,7 +3,7 @@
 use expect_test::expect;
 use harness::client::{Answer, Ask, Either, check_rows, modern, shown};
 use harness::echo::Echo;
-use harness::start::{Running, start_echo, start_echo_with};
+use harness::start::{Running, start_echo, start_echo_with, until};
 use protocol::Raw;
 
 fn listen(filter: &str) -> Ask {
@@ -226,6 +226,55 @@ async fn c071_too_many_listens_are_refused_and_calls_are_not() {
     drop(held);
     child.until("the end of the subscription", |seen| seen.subscribed.is_empty()).await;
     let (_, first) = open(&gateway, &listen(TOOLS)).await;
+    assert!(first.contains("acknowledged"), "{first}");
+}
+
+#[tokio::test]
+async fn c071_the_subscriptions_of_a_session_are_one_place_among_the_listens() {
+    let child = Echo::new();
+    let gateway = start_echo_with(&child, &[("gateway.limits.listens_max", "2")]).await;
+    let session = gateway.http().session("2025-11-25").await;
+    let uri = |name: &str| format!(r#"{{"uri":"demo://e/a/{name}"}}"#);
+    for name in ["one", "two", "three"] {
+        let done = session.shown("resources/subscribe", &uri(name)).await;
+        assert!(done.contains(r#""result":{}"#), "{name}: {done}");
+    }
+    let (held, first) = open(&gateway, &listen(TOOLS)).await;
+    assert!(first.contains("acknowledged"), "{first}");
+    let other = gateway.http().session("2025-11-25").await;
+    let full = other.shown("resources/subscribe", &uri("one")).await;
+    assert!(full.contains("listens_max") && full.contains("LIMITED"), "{full}");
+    for name in ["one", "two"] {
+        session.shown("resources/unsubscribe", &uri(name)).await;
+    }
+    let full = other.shown("resources/subscribe", &uri("one")).await;
+    assert!(full.contains("listens_max"), "one of three is left: {full}");
+    session.shown("resources/unsubscribe", &uri("three")).await;
+    until("a place for the other session", async || {
+        let done = other.shown("resources/subscribe", &uri("one")).await;
+        done.contains(r#""result":{}"#)
+    })
+    .await;
+    drop(held);
+}
+
+#[tokio::test]
+async fn c064_a_listen_of_a_client_that_takes_no_stream_is_refused_and_holds_no_place() {
+    let gateway = start_echo_with(&Echo::new(), &[("gateway.limits.listens_max", "1")]).await;
+    let rows = [
+        ("JSON only", listen(TOOLS).header("accept", "application/json")),
+        ("neither", listen(TOOLS).header("accept", "text/plain")),
+        (
+            "a bad head first",
+            listen(TOOLS).header("accept", "application/json").header("mcp-method", "ping"),
+        ),
+    ];
+    check_rows(&gateway.http(), &rows, expect![[r#"
+        JSON only: 406 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Accept: expected text/event-stream: what a listen tells comes as a stream"}}
+        neither: 406 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Accept: expected text/event-stream: what a listen tells comes as a stream"}}
+        a bad head first: 400 application/json {"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Mcp-Method: the body says `subscriptions/listen`, the header `ping`"}}
+    "#]]).await;
+    let (_, first) = open(&gateway, &listen(TOOLS).header("accept", "text/event-stream")).await;
     assert!(first.contains("acknowledged"), "{first}");
 }
 

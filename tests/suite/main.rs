@@ -18,6 +18,7 @@ mod http;
 mod legacy;
 mod restart;
 mod listen;
+mod subscriptions;
 mod stdio;
 mod ways;
 mod resume;

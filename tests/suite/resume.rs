@@ -132,7 +132,8 @@ async fn c092_each_id_is_of_one_stream_of_one_session_and_others_are_refused() {
     }
     let good = &ids[0];
     let forged = format!("{}-99x", good.split_once('-').unwrap().0);
-    for bad in ["", "1", "é", good[1..].as_ref(), &forged, &"9".repeat(4000)] {
+    let beyond = format!("{}-99999", good.split_once('-').unwrap().0);
+    for bad in ["", "1", "é", good[1..].as_ref(), &forged, &beyond, &"9".repeat(4000)] {
         let status = after(&gateway, &one, bad).await.status;
         assert_eq!(status, 400, "{bad}");
     }

@@ -162,7 +162,7 @@ table! {
     PAGE_ENTRIES = "page_entries", Kind::Count(1, 100_000), "1000",
         "entries of a list in one page to a client";
     LISTENS_MAX = "listens_max", Kind::Count(1, 1_000_000), "10000",
-        "open streams of notifications to clients";
+        "open streams of notifications to clients; the subscriptions of a legacy session are one";
     QUESTION_WAIT = "question_wait", Kind::Time(100, DAY), "\"10m\"",
         "for a client to answer what a child asks it, and to come back with the answers";
     ROUNDS_MAX = "rounds_max", Kind::Count(1, 1000), "16",

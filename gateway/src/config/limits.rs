@@ -38,7 +38,8 @@ pub struct Limits {
     pub sessions_ended_max: usize,
     /// Entries of a list in one page to a client. Default 1000, from 1 to 100 000.
     pub page_entries: usize,
-    /// Open streams of notifications to clients. Default 10 000, from 1 to 1 000 000.
+    /// Open streams of notifications to clients; the subscriptions of a legacy session are one,
+    /// at most 1000. Default 10 000, from 1 to 1 000 000.
     pub listens_max: usize,
     /// How long a client may take to answer what a child asks it, and to come back with the
     /// answers. Default 10 min, from 100 ms to 1 d.

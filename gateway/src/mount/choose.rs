@@ -91,7 +91,8 @@ pub(super) fn choose<'a>(
     Some(taken)
 }
 
-fn chosen(replica: &Replica) -> Option<Chosen<'_>> {
+/// A replica, if it takes calls now.
+pub(super) fn chosen(replica: &Replica) -> Option<Chosen<'_>> {
     let (link, using) = replica.open()?;
     Some(Chosen { replica, link, using })
 }

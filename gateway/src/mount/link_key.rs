@@ -64,8 +64,11 @@ impl Sharing {
             call.method,
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete
         );
-        let news =
-            call.method == Method::Listen && !matches!(task::listened(&call.params), Ok(None));
+        // What a listen is about is told where the calls run that bring it about: of resources,
+        // where each has a connection of its own; of tasks, where the task is.
+        let apart = self.share != Share::All;
+        let news = call.method == Method::Listen
+            && (apart || !matches!(task::listened(&call.params), Ok(None)));
         if !calls && !news && !call.method.is_of_task() {
             return None;
         }

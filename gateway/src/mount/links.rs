@@ -74,7 +74,7 @@ impl Dial for SharedDial {
     }
 }
 
-/// The first connection, which lists and listens, and those beside it.
+/// The first connection, which lists and hears of changed lists, and those beside it.
 struct Links {
     first: Arc<dyn Link>,
     /// Whether the child keeps what a handshake told it: no call tells it anything else.

@@ -21,6 +21,7 @@ mod budget;
 mod repeat;
 mod attempt;
 mod serve;
+mod listen;
 mod link_key;
 mod links;
 #[cfg(test)]

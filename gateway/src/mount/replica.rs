@@ -206,6 +206,11 @@ impl Replica {
         self.status.borrow().clone()
     }
 
+    /// Each change of that.
+    pub(super) fn status_changes(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
     pub(super) fn set(&self, state: State, reason: &str, pause: Option<Duration>) {
         let next_dial = pause.map(|pause| Instant::now() + pause);
         self.status.send_modify(|status| {

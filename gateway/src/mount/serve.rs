@@ -15,12 +15,10 @@ impl Serve for Mount {
         if self.settings.tells_caller {
             call.told = Some(call.caller.told());
         }
-        let first = self.choose(&call).await?;
         if call.method == Method::Listen {
-            let Chosen { replica, link, using: _using } = first;
-            let call = task_place::own(call);
-            return link.serve(call).await.map_err(|fault| replica.named(fault));
+            return self.listen(call).await;
         }
+        let first = self.choose(&call).await?;
         self.answers.check()?;
         let _place = self.bulkhead.enter(&call).await?;
         self.budget.earn();
@@ -87,7 +85,7 @@ impl Mount {
 
     /// A replica that takes the call; waits while the mount is dialled for the first time, and
     /// while a child that was idle is started for it.
-    async fn choose(&self, call: &Call) -> Result<Chosen<'_>, Fault> {
+    pub(super) async fn choose(&self, call: &Call) -> Result<Chosen<'_>, Fault> {
         let choose = || choose(&self.replicas, &self.pins, call, &[]);
         if let Some(chosen) = choose() {
             return Ok(chosen);

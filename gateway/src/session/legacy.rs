@@ -284,7 +284,7 @@ impl Held {
     }
 
     /// A call of the session, by a client that can be asked if it takes streams.
-    fn call(&self, method: Method) -> Call {
+    pub(super) fn call(&self, method: Method) -> Call {
         let mut call = own(&self.session, method);
         if self.streams {
             let said = &self.session.caller.capabilities;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -10,7 +10,7 @@ use dashmap::mapref::entry::Entry;
 use protocol::json::ObjectWriter;
 use protocol::method::notice;
 use protocol::{Raw, envelope};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -23,7 +23,8 @@ use crate::call::Standing;
 
 /// Messages outside any request that may wait while a session's stream is not being read.
 pub(super) const STANDING_QUEUED_MAX: usize = 256;
-/// Resources one session may subscribe to.
+/// Resources one session may subscribe to. All of them together take one place among those that
+/// listen, so that there are at most this many times `listens_max` of them.
 pub(super) const SUBSCRIPTIONS_MAX: usize = 1000;
 /// Questions that one client may leave unanswered.
 const ASKED_MAX: usize = 256;
@@ -40,6 +41,8 @@ pub(super) struct Live {
     pub(super) asked: DashMap<String, oneshot::Sender<Answer>>,
     /// By the URI that the client named.
     pub(super) subscriptions: DashMap<String, AbortOnDropHandle<()>>,
+    /// The one place among all that listen which these hold together.
+    listening: std::sync::Mutex<Weak<OwnedSemaphorePermit>>,
     standing: mpsc::Sender<Bytes>,
     /// Held by the one stream that reads.
     pub(super) standing_out: Arc<Mutex<mpsc::Receiver<Bytes>>>,
@@ -94,6 +97,7 @@ impl Live {
             knows_visits: AtomicBool::new(false),
             asked: DashMap::new(),
             subscriptions: DashMap::new(),
+            listening: std::sync::Mutex::default(),
             standing,
             standing_out: Arc::new(Mutex::new(standing_out)),
             reader: std::sync::Mutex::new(CancellationToken::new()),
@@ -176,6 +180,18 @@ impl Live {
     /// once.
     pub(super) fn take_asked_before(&self) -> BTreeSet<String> {
         std::mem::take(&mut self.asked_before())
+    }
+
+    /// The place in `all` that the subscriptions of this session hold together, however many they
+    /// are; it is free again once the last of them is gone. `None` when there is none.
+    pub(super) fn place_among(&self, all: &Arc<Semaphore>) -> Option<Arc<OwnedSemaphorePermit>> {
+        let mut held = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = held.upgrade() {
+            return Some(place);
+        }
+        let place = Arc::new(Arc::clone(all).try_acquire_owned().ok()?);
+        *held = Arc::downgrade(&place);
+        Some(place)
     }
 
     /// The client does not want updates of this any more.

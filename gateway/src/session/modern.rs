@@ -7,7 +7,7 @@ use protocol::header::decode;
 use protocol::json::{self, Members};
 use protocol::meta::Meta;
 use protocol::question::Abilities;
-use protocol::{Method, Raw, Version, envelope};
+use protocol::{ErrorObject, Method, Raw, Version, envelope, error};
 
 use super::answer;
 use super::exchange::{Exchange, NoticeShape, Running, listen_closed};
@@ -39,6 +39,9 @@ impl Front {
             Err(fault) => return refuse(fault),
         };
         let listen = method == Method::Listen;
+        if listen && arrival.head.as_ref().is_some_and(|head| head.no_stream) {
+            return no_stream(&id);
+        }
         let places = if listen { &self.listens } else { &self.calls };
         let Ok(place) = Arc::clone(places).try_acquire_owned() else {
             return refuse(self.full(listen));
@@ -137,6 +140,13 @@ fn call_of(
         back,
         ..Call::own(method, params, Arc::new(caller))
     }
+}
+
+/// A listen is answered by a stream, which this client does not take.
+fn no_stream(id: &Raw) -> Exchange {
+    let text = "Accept: expected text/event-stream: what a listen tells comes as a stream";
+    let error = ErrorObject::new(error::INVALID_REQUEST, text);
+    Exchange::ready(406, envelope::error(Some(id.as_str()), &error))
 }
 
 pub(super) fn in_flight_twice(id: &Raw) -> Fault {

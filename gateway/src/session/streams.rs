@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::front::{Front, Held};
-use super::legacy::own;
 use super::live::Live;
 use super::replay::{Event, Place};
 use super::resume::is_primed;
@@ -112,12 +111,12 @@ impl Front {
         self: &Arc<Self>,
         held: &Held,
         filter: Raw,
-        confirmed: Option<(Confirmed, OwnedSemaphorePermit)>,
+        confirmed: Option<(Confirmed, Arc<OwnedSemaphorePermit>)>,
         missed: bool,
     ) -> AbortOnDropHandle<()> {
         let (back, mut notices) = Backchannel::open();
         let whole = confirmed.is_some();
-        let call = Call { params: filter, back, whole, ..own(&held.session, Method::Listen) };
+        let call = Call { params: filter, back, whole, ..held.call(Method::Listen) };
         let serve = Arc::clone(&self.serve);
         // The session owns the task and the task must not own the session.
         let live = Arc::downgrade(&held.live);

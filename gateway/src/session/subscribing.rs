@@ -76,13 +76,13 @@ impl Front {
     }
 
     /// Opens a listen to one resource; what comes of it is a fault, or none where it is refused.
-    /// `None` when there is no place for one more.
+    /// `None` when there is no place for one more session that listens.
     fn subscribed(
         self: &Arc<Self>,
         held: &Held,
         uri: &str,
     ) -> Option<impl Future<Output = Result<Listening, Option<Fault>>> + Send + use<>> {
-        let place = Arc::clone(&self.listens).try_acquire_owned().ok()?;
+        let place = held.live.place_among(&self.listens)?;
         let wanted = Raw::of(&[uri]);
         let filter = ObjectWriter::new().raw("resourceSubscriptions", &wanted).finish();
         let filter = ObjectWriter::new().raw("notifications", &filter).finish();

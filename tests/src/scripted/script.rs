@@ -126,6 +126,8 @@ pub enum Step {
     Progress(u32),
     /// Sends a notification: method and params.
     Notify(String, String),
+    /// Tells this by itself: method and params.
+    Tell(String, String),
     /// Asks all of these at once, method and params, and waits for the answers. In params,
     /// `"$arguments"` stands for the call's arguments as a text. A legacy child asks by requests, a
     /// modern one by a result, with a state that holds what was answered before.

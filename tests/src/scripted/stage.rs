@@ -250,6 +250,7 @@ impl Stage {
                 send(out, Emit::Message(notification(&method, &params))).await;
                 return Next::On;
             }
+            Step::Tell(method, params) => return self.tell_at_once(&method, &params),
             Step::Garbage(text) => {
                 send(out, Emit::Message(text)).await;
                 return Next::On;
@@ -393,6 +394,11 @@ impl Stage {
             Usual::Error(fault) => refusal(&asked.id, &fault),
             Usual::Listen(_) => String::new(),
         }
+    }
+
+    fn tell_at_once(&self, method: &str, params: &str) -> Next {
+        self.tell(method, params);
+        Next::On
     }
 
     fn tell(&self, method: &str, params: &str) {

@@ -175,7 +175,16 @@ impl Replays {
         let known =
             u64::from_str_radix(tag, 16).ok()? == self.tag && [STANDING, ANSWER].contains(&kind);
         let written = format!("{tag}{kind}{stream:016x}-{}", place.number);
-        (known && written == id).then_some(place)
+        (known && written == id && self.may_have_given(place)).then_some(place)
+    }
+
+    /// Whether this place can have been in an event: not beyond what a stream that is kept said.
+    fn may_have_given(&self, place: Place) -> bool {
+        let standing = place.stream == self.standing;
+        match self.kept().streams.get(&place.stream) {
+            Some(log) => standing == place.standing && place.number <= log.newest,
+            None => !standing || place.standing && place.number == 0,
+        }
     }
 
     /// A stream for the answer to `request`, and where its steps come out.

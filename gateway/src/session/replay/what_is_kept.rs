@@ -113,6 +113,13 @@ async fn c092_an_id_of_another_session_or_a_made_up_one_is_none() {
     for bad in [good.replace('-', "-0"), good.replace('-', "é"), good.replace('-', "--")] {
         assert_eq!(all.place(&bad), None, "{bad}");
     }
+    // Numbers and kinds that were never given.
+    for bad in [good.replace("-1", "-2"), good.replace('s', "a")] {
+        assert_eq!(all.place(&bad), None, "{bad}");
+    }
+    let unsaid = Replays::new(7, Bounds { events_max: 9, bytes_max: 9 });
+    assert!(unsaid.place(&unsaid.id(unsaid.standing, 0)).is_some());
+    assert_eq!(unsaid.place(&unsaid.id(unsaid.standing, 1)), None);
     let unknown = Place { stream: 5, standing: false, number: 1 };
     assert!(matches!(all.rest(unknown), Rest::Unknown));
 }
