@@ -2,6 +2,7 @@
 
 mod handles;
 mod bridges;
+mod asked;
 
 use harness::client::{Able, Answer, Ask, modern};
 use harness::scripted::{Play, Script, Step, at};
