@@ -138,7 +138,7 @@ impl Experiment {
             link.serve(about(Method::TasksGet, &call.caller, id)).await?;
             return Ok(());
         }
-        self.dialogues.update(link, call, id, input)
+        self.dialogues.update(link, call, id, input).await
     }
 
     /// Has a task cancelled; one that is over is left as it is.
