@@ -89,13 +89,16 @@ impl ErrorObject {
         self
     }
 
-    /// The error of a server that knows no modern era, in which the modern codes mean something
-    /// else: whatever it says by one is its own affair.
+    /// The error of a server in a handshake session, in which the modern codes mean something else:
+    /// whatever it says by one is its own affair, but for capabilities that it names as missing.
     #[must_use]
     pub fn of_legacy(mut self) -> Self {
-        if (UNSUPPORTED_VERSION..=HEADER_MISMATCH).contains(&self.code) {
-            self.code = INTERNAL_ERROR;
-        }
+        self.code = match self.code {
+            // Data that name capabilities leave no doubt: servers of both eras say so in either.
+            MISSING_CLIENT_CAPABILITY if self.names_capabilities() => MISSING_CLIENT_CAPABILITY,
+            UNSUPPORTED_VERSION..=HEADER_MISMATCH => INTERNAL_ERROR,
+            own => own,
+        };
         self
     }
 
@@ -158,7 +161,7 @@ mod tests {
         }
         expect![[r#"
             -32020 None: -32603 -32603
-            -32021 Some("{\"requiredCapabilities\":{\"roots\":{}}}"): -32021 -32603
+            -32021 Some("{\"requiredCapabilities\":{\"roots\":{}}}"): -32021 -32021
             -32021 Some("{\"requiredCapabilities\":[\"roots\"]}"): -32603 -32603
             -32021 Some("7"): -32603 -32603
             -32021 None: -32603 -32603

@@ -188,16 +188,16 @@ async fn c023_a_capability_that_a_child_misses_is_named_to_the_client() {
 
 #[tokio::test]
 async fn c012_the_modern_codes_of_a_child_that_is_not_modern_mean_nothing_to_a_client() {
-    let needs = r#"{"requiredCapabilities":{"roots":{}}}"#;
+    let own = r#"{"its":"own"}"#;
     for wire in ALL.into_iter().filter(|wire| wire.is_legacy()) {
         for code in [-32020, -32021, -32022] {
-            let error = Step::Error(code, "its own".to_owned(), Some(needs.to_owned()));
+            let error = Step::Error(code, "its own".to_owned(), Some(own.to_owned()));
             let play = wire.play("", does(&[error])).await;
             let mut answer = play.send("/mcp", "tools/call", r#"{"name":"m_t"}"#).await;
             assert_eq!(answer.status, 200, "{wire:?} {code}");
             let answer = answer.message().await.unwrap();
             let error = at(&answer, &["error"]).unwrap();
-            let expected = format!(r#"{{"code":-32603,"message":"its own","data":{needs}}}"#);
+            let expected = format!(r#"{{"code":-32603,"message":"its own","data":{own}}}"#);
             assert_eq!(error, expected, "{wire:?} {code}");
             let session = play.running.http().session("2025-11-25").await;
             let shown = session.shown("tools/call", r#"{"name":"m_t"}"#).await;
@@ -205,6 +205,23 @@ async fn c012_the_modern_codes_of_a_child_that_is_not_modern_mean_nothing_to_a_c
             let director = play.director("m");
             assert_eq!(director.count(What::Executed, "tools/call").await, 2, "{wire:?} {code}");
         }
+    }
+}
+
+#[tokio::test]
+async fn c023_a_capability_that_a_child_of_a_handshake_names_as_missing_is_named_to_the_client() {
+    let needs = r#"{"requiredCapabilities":{"roots":{}}}"#;
+    let expected = format!(r#"{{"code":-32021,"message":"ask first","data":{needs}}}"#);
+    for wire in ALL.into_iter().filter(|wire| wire.is_legacy()) {
+        let error = Step::Error(-32021, "ask first".to_owned(), Some(needs.to_owned()));
+        let play = wire.play("", does(&[error])).await;
+        let mut answer = play.send("/mcp", "tools/call", r#"{"name":"m_t"}"#).await;
+        assert_eq!(answer.status, 400, "{wire:?}");
+        let answer = answer.message().await.unwrap();
+        assert_eq!(at(&answer, &["error"]).as_deref(), Some(&*expected), "{wire:?}");
+        let session = play.running.http().session("2025-11-25").await;
+        let shown = session.shown("tools/call", r#"{"name":"m_t"}"#).await;
+        assert!(shown.contains(&expected), "{wire:?}: {shown}");
     }
 }
 
