@@ -91,6 +91,28 @@ async fn c096_c132_c134_a_client_hears_of_the_process_that_serves_its_calls() {
 }
 
 #[tokio::test]
+async fn c134_a_client_listens_in_the_session_in_which_its_calls_run() {
+    for client in ERAS {
+        let play = Cast::new("").http("m", "", script(Speaks::Legacy)).await.start().await;
+        play.until_state("m", "ready").await;
+        let mut hearer = Hearer::of(&play, client).await;
+        hearer.call(&play, "m_tell").await;
+        hearer.hears().await;
+        let director = play.director("m");
+        let session = async |method: &str| {
+            let seen = director.requests(method).await;
+            seen.last().map(|seen| seen.header("mcp-session-id").to_owned())
+        };
+        let (subscribed, called) = (session("resources/subscribe"), session("tools/call"));
+        let listed = session("tools/list");
+        let (subscribed, called, listed) = tokio::join!(subscribed, called, listed);
+        assert_eq!(subscribed, called, "{client:?}");
+        // That which lists declares more than this client does.
+        assert_ne!(listed, called, "{client:?}");
+    }
+}
+
+#[tokio::test]
 async fn c126_c134_updates_of_each_replica_are_heard() {
     for child in ERAS {
         for client in ERAS {

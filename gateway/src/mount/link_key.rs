@@ -65,8 +65,8 @@ impl Sharing {
             Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete
         );
         // What a listen is about is told where the calls run that bring it about: of resources,
-        // where each has a connection of its own; of tasks, where the task is.
-        let apart = self.share != Share::All;
+        // where not all calls are on the first connection; of tasks, where the task is.
+        let apart = self.share != Share::All || told_once;
         let news = call.method == Method::Listen
             && (apart || !matches!(task::listened(&call.params), Ok(None)));
         if !calls && !news && !call.method.is_of_task() {
@@ -167,6 +167,10 @@ mod tests {
         let full = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{}}"#;
         assert_eq!(of(full), None, "the first is for those who can do everything");
         assert_eq!(all.key(&call(Method::ToolsList, "{}", None), true), None);
+        let filter = r#"{"notifications":{"resourceSubscriptions":["a:b"]}}"#;
+        let listen = Call { params: Raw::from_static(filter), ..call(Method::Listen, "{}", None) };
+        assert_eq!(all.key(&listen, true), Some(none), "where its calls are");
+        assert_eq!(all.key(&listen, false), None, "each call tells it itself");
         let session = sharing(Share::Session, Abilities::default());
         let of = |session_of, told| session.key(&call(Method::ToolsCall, "{}", session_of), told);
         assert_ne!(of(Some(1), true), of(Some(2), true));

@@ -1,13 +1,12 @@
 // A server of the first generation of the TypeScript SDK (legacy era only), whose tools ask the client:
 // `asking1.mjs stdio|http|sse`.
-import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { z } from 'zod';
 import { form, page, sample, said } from './asking.mjs';
+import { listen, overHttp } from './sessions.mjs';
 
 const within = (extra) => ({ relatedRequestId: extra.requestId });
 const told = (result) => ({ content: [{ type: 'text', text: said(result) }] });
@@ -45,30 +44,6 @@ function overSse() {
   listen(http);
 }
 
-// One server for each session, likewise.
-function overHttp() {
-  const sessions = new Map();
-  const http = createServer(async (request, response) => {
-    const id = request.headers['mcp-session-id'];
-    let session = sessions.get(id);
-    if (id && !session) return response.writeHead(404).end();
-    if (!session) {
-      session = new StreamableHTTPServerTransport({
-        sessionIdGenerator: () => randomUUID(),
-        onsessioninitialized: (id) => sessions.set(id, session),
-        onsessionclosed: (id) => sessions.delete(id),
-      });
-      await made().connect(session);
-    }
-    return session.handleRequest(request, response);
-  });
-  listen(http);
-}
-
-function listen(http) {
-  http.listen(0, '127.0.0.1', () => console.log(`listening http://127.0.0.1:${http.address().port}`));
-}
-
 if (process.argv[2] === 'sse') overSse();
-else if (process.argv[2] === 'http') overHttp();
+else if (process.argv[2] === 'http') overHttp(made);
 else await made().connect(new StdioServerTransport());

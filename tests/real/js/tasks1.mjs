@@ -1,12 +1,10 @@
 // The tools that the suite's scenarios of tasks call, of the first generation of the TypeScript SDK: in its experiment
 // of 2025-11-25, over Streamable HTTP.
-import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { InMemoryTaskMessageQueue, InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
 import { ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { overHttp } from './sessions.mjs';
 
 const TASK = { ttl: 300_000, pollInterval: 100 };
 const said = (text, more) => ({ content: [{ type: 'text', text }], ...more });
@@ -74,21 +72,6 @@ function made(tasks) {
   return server;
 }
 
-// One server for each session, as this SDK wants it; the tasks are those of all.
+// The tasks are those of all sessions.
 const tasks = { taskStore: new InMemoryTaskStore(), taskMessageQueue: new InMemoryTaskMessageQueue() };
-const sessions = new Map();
-const http = createServer(async (request, response) => {
-  const id = request.headers['mcp-session-id'];
-  let session = sessions.get(id);
-  if (id && !session) return response.writeHead(404).end();
-  if (!session) {
-    session = new StreamableHTTPServerTransport({
-      sessionIdGenerator: () => randomUUID(),
-      onsessioninitialized: (id) => sessions.set(id, session),
-      onsessionclosed: (id) => sessions.delete(id),
-    });
-    await made(tasks).connect(session);
-  }
-  return session.handleRequest(request, response);
-});
-http.listen(0, '127.0.0.1', () => console.log(`listening http://127.0.0.1:${http.address().port}`));
+overHttp(() => made(tasks));

@@ -70,6 +70,7 @@ async fn a_server_without_a_stream_is_asked_for_it_once() {
         assert!(play.call("m_t").await.contains("t {}"));
     }
     // Clients of other capabilities have a session of their own.
+    director.saw_times(2, What::Request, "GET").await;
     assert_eq!(director.count(What::Request, "initialize").await, 2);
     assert_eq!(director.count(What::Request, "GET").await, 2, "405 is an answer");
     assert_eq!(director.count(What::Request, "tools/list").await, 1);
